@@ -1,0 +1,1 @@
+"""leafgrad: define-by-run automatic differentiation with leaf tensors."""
