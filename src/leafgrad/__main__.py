@@ -1,0 +1,5 @@
+"""``python -m leafgrad``: see cli.py."""
+
+from leafgrad.cli import main
+
+main()
