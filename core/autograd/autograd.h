@@ -1,0 +1,51 @@
+// The part of autograd that tensors see: leaf rules, edges, views, versions and in-place history.
+#pragma once
+
+#include "autograd/grad_mode.h"
+#include "autograd/node.h"
+
+namespace lg {
+
+enum class Creation : uint8_t { Default, NoGrad, MultiOutput, Inference, Function };
+
+/// What few tensors have.
+struct TensorExtra {
+  Tensor base;                       // a view's owner of memory, never itself a view
+  uint32_t view_version = 0;         // version of the counter when grad_fn was last right for this view
+  Creation creation = Creation::Default;
+  bool retains_grad = false;
+  bool stops_views = false;          // a custom Function's view-like output
+  NodeObject* accumulator = nullptr; // not counted: the AccumulateGrad node clears it when it dies
+  Object hooks;                      // dict id -> function, of the current grad_fn (tensor hooks)
+  Object post_accumulate_hooks;      // dict id -> function
+  Object name;
+};
+
+TensorExtra& extra_of(const Tensor& t);  // made on first use
+
+bool requires_grad(const Tensor& t);
+/// History of `t`, renewed first if t is a view whose base was changed in place since.
+const Node grad_fn(const Tensor& t);
+inline bool is_leaf(const Tensor& t) { return !grad_fn(t); }
+/// Where t's gradient goes: grad_fn's output, or the leaf's AccumulateGrad; null edge if none is needed.
+Edge gradient_edge(const Tensor& t);
+Node accumulator_of(const Tensor& leaf);
+void set_requires_grad(const Tensor& t, bool on);
+void set_history(const Tensor& t, const Node& node, uint32_t nr);
+void retain_grad(const Tensor& t);
+void detach_in_place(const Tensor& t);
+
+/// Root of t's views: t itself or its base.
+inline Tensor view_base(const Tensor& t) { return t->extra && t->extra->base ? t->extra->base : t; }
+inline bool is_view(const Tensor& t) { return t->extra && bool(t->extra->base); }
+
+/// A view of `x` for differentiation: shares storage and version, knows its base.  The caller records.
+Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, Creation creation = Creation::Default);
+
+/// Refuses what must not be written: leaves and views of leaves that require grad, multi-output views, expanded memory,
+/// read-only memory, inference tensors outside inference mode.  Call before anything is written.
+void check_inplace(const char* op, const Tensor& x);
+/// For in-place ops: x takes over y's value and y's history.  Checks, copies, bumps the version.  Returns x.
+Tensor assign(const char* op, const Tensor& x, const Tensor& y);
+
+}  // namespace lg

@@ -1,0 +1,40 @@
+// The table of kernels: a device is such a table, and adding a kernel is one line here.
+//
+// Each line gives name and parameters; the outputs come first.  The functions are defined in kernels/*.cpp inside
+// `namespace lg::LG_ISA`, which is built once for each instruction set.  Pointwise kernels get their lines from
+// pointwise.def.  The meta table, whose kernels do nothing, is generated from the same list.
+#pragma once
+
+#include "runtime/strided.h"
+
+#ifndef LG_ISA
+#define LG_ISA baseline
+#endif
+
+namespace lg {
+
+class Generator;
+
+#define LG_KERNELS(X)                                                                                     \
+  /* copy.cpp: any dtype to any dtype; `src` broadcasts to `dst` */                                       \
+  X(copy, (Strided dst, Strided src))                                                                     \
+  X(fill, (Strided dst, const void* value)) /* one element of dst's dtype */                              \
+  /* reduce.cpp */                                                                                        \
+  /* matmul.cpp */                                                                                        \
+  X(matmul, (Strided c, Strided a, Strided b)) /* c[..., m, n] = a[..., m, k] b[..., k, n]; equal batches */
+
+struct Kernels {
+#define X(name, parameters) void(*name) parameters;
+  LG_KERNELS(X)
+#undef X
+};
+
+const Kernels& cpu_kernels();
+const Kernels& meta_kernels();
+
+namespace LG_ISA {
+#define X(name, parameters) void name parameters;
+LG_KERNELS(X)
+#undef X
+}  // namespace LG_ISA
+}  // namespace lg

@@ -1,0 +1,42 @@
+// Storage: the memory that a tensor and its views share, and the version counter that travels with it.
+#pragma once
+
+#include "runtime/alloc.h"
+#include "runtime/object.h"
+
+namespace lg {
+
+enum class Device : uint8_t { Cpu, Meta };
+
+/// Counts in-place writes.  Shared by a tensor, its views and its detached aliases; `.data` starts one of its own.
+struct VersionCounter {
+  uint32_t refs;
+  uint32_t value;
+};
+
+struct Storage {
+  uint32_t refs;      // tensors that use it
+  Device device;
+  bool resizable;     // false for memory borrowed from Python (NumPy, DLPack, buffers)
+  bool read_only;     // borrowed from a read-only exporter: in-place writes are refused
+  void* data;         // null on meta
+  int64_t bytes;
+  PyObject* owner;    // keeps borrowed memory alive; null if the memory is ours
+};
+
+Storage* new_storage(int64_t bytes, Device device);                                  // refs = 1
+Storage* borrow_storage(void* data, int64_t bytes, PyObject* owner, bool read_only);  // takes a reference to owner
+void free_storage(Storage* storage) noexcept;
+VersionCounter* new_version();
+void free_version(VersionCounter* version) noexcept;
+
+inline void retain(Storage* s) { ++s->refs; }
+inline void release(Storage* s) noexcept {
+  if (--s->refs == 0) free_storage(s);
+}
+inline void retain(VersionCounter* v) { ++v->refs; }
+inline void release(VersionCounter* v) noexcept {
+  if (--v->refs == 0) free_version(v);
+}
+
+}  // namespace lg
