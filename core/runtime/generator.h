@@ -10,26 +10,46 @@ namespace lg {
 class Generator {
  public:
   static constexpr uint64_t default_seed = 67280421310721u;
+  /// Size of a saved state, whose layout is PyTorch's, so that states can be exchanged.
+  static constexpr int64_t state_bytes = 5056;
 
   explicit Generator(uint64_t seed = default_seed) { set_seed(seed); }
   void set_seed(uint64_t seed);
   uint64_t seed() const { return seed_; }
-  uint32_t random();     // 32 uniform bits
-  uint64_t random64();
-  double uniform53();    // in [0, 1), 53 bits
-  float uniform24();     // in [0, 1), 24 bits
-  double normal();       // standard normal, in PyTorch's scalar order (the pair's second value is kept)
+
+  uint32_t random() {  // 32 uniform bits
+    if (--left_ == 0) refill();
+    uint32_t y = state_[next_++];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c5680;
+    y ^= (y << 15) & 0xefc60000;
+    return y ^ (y >> 18);
+  }
+  uint64_t random64() {
+    uint64_t high = random();
+    return high << 32 | random();
+  }
+  double uniform53() { return double(random64() & ((uint64_t(1) << 53) - 1)) * 0x1p-53; }  // in [0, 1), 53 bits
+  float uniform24() { return float(random() & ((1u << 24) - 1)) * 0x1p-24f; }               // in [0, 1), 24 bits
+  double normal();  // standard normal, in PyTorch's scalar order (the pair's second value is kept)
+
+  void save(uint8_t* bytes) const;
+  /// Throws, and changes nothing, if `bytes` is no state.
+  void load(const uint8_t* bytes);
 
  private:
-  friend struct GeneratorState;  // get_state/set_state, see generator.cpp
   void refill();
   uint64_t seed_ = 0;
+  int32_t left_ = 1;  // words until the next refill, plus one
+  int32_t next_ = 0;  // index of the next word
   uint32_t state_[624] = {};
-  int next_ = 0;
   std::optional<double> kept_normal_;
-  std::optional<float> kept_normal_float_;
+  std::optional<float> kept_normal_float_;  // only carried along in saved states
 };
 
+/// Seeded from the system's entropy when the process starts.
 Generator& default_generator();
+/// A seed from the system's entropy.
+uint64_t entropy_seed();
 
 }  // namespace lg
