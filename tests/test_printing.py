@@ -126,6 +126,20 @@ def test_subclass_prints_under_its_own_name():
     assert repr(tensor([1.0, 2.0]).as_subclass(Length)) == "Length([1., 2.])"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch gives one at its first make_dual
+def test_dual_tensor_shows_its_tangent():
+    import leafgrad.autograd.forward_ad as forward_ad
+
+    x, w = tensor([1.0, 2.0]), tensor([1.0, 2.0], requires_grad=True)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(x, tensor([3.0, 4.0]))
+        assert repr(dual) == "tensor([1., 2.], tangent=tensor([3., 4.]))"
+        assert repr(dual * 2) == "tensor([2., 4.], tangent=tensor([6., 8.]))"
+        text = repr(forward_ad.make_dual(w, tensor([1.0, 1.0])) * 3)
+        assert text.startswith("tensor([3., 6.], grad_fn=<MulBackward0>,\n       tangent=tensor([3., 3.]")
+        assert repr(x) == "tensor([1., 2.])"
+
+
 def test_options_change_what_is_shown():
     torch.set_printoptions(precision=2)
     assert repr(tensor([1.12345])) == "tensor([1.12])"

@@ -9,6 +9,7 @@ Everything works on Python numbers: for a tensor small enough to be shown, ``tol
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from math import inf, isfinite
 from typing import TYPE_CHECKING
@@ -86,7 +87,9 @@ def tensor_str(t: Tensor, tensor_contents: str | None = None) -> str:
     primal, tangent = _unpack_dual(t)
     if tensor_contents is None:
         tensor_contents = _contents(primal, len(prefix))
-    suffixes = [*_layout_suffixes(primal), *_graph_suffixes(t)]
+    suffixes = _layout_suffixes(primal)
+    if tangent is None or primal.requires_grad:  # else only forward mode makes t require grad
+        suffixes += _graph_suffixes(t)
     if tangent is not None:
         suffixes.append(f"tangent={tangent!r}")
     text = _with_suffixes(prefix + tensor_contents, suffixes, len(prefix))
@@ -237,8 +240,14 @@ def _graph_suffixes(t: Tensor) -> list[str]:
 
 
 def _unpack_dual(t: Tensor) -> tuple[Tensor, Tensor | None]:
-    unpack = getattr(_core, "_unpack_dual", None)
-    return unpack(t) if unpack is not None else (t, None)
+    """The value, and the tangent it carries in forward mode or None."""
+    forward_ad = sys.modules.get("leafgrad.autograd.forward_ad")
+    if forward_ad is None or forward_ad._level is None:
+        return t, None
+    try:
+        return forward_ad.unpack_dual(t)
+    except RuntimeError:  # the tangent cannot be had here, under no_grad for one; the values can
+        return t, None
 
 
 def _with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
