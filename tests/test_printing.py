@@ -126,6 +126,14 @@ def test_subclass_prints_under_its_own_name():
     assert repr(tensor([1.0, 2.0]).as_subclass(Length)) == "Length([1., 2.])"
 
 
+def test_subclass_can_put_something_else_in_place_of_the_values():
+    class Hidden(torch.Tensor):
+        def __repr__(self):
+            return super().__repr__(tensor_contents="secret")
+
+    assert repr(torch.zeros(2, dtype=torch.int8).as_subclass(Hidden)) == "Hidden(secret, dtype=torch.int8)"
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch gives one at its first make_dual
 def test_dual_tensor_shows_its_tangent():
     import leafgrad.autograd.forward_ad as forward_ad

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._core import Tensor
+from ._printing import tensor_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +21,12 @@ def tensor_method(function: _Function) -> _Function:
     """Decorator: ``function`` is a method of Tensor too, its first argument being the tensor."""
     setattr(Tensor, function.__name__, function)
     return function
+
+
+@tensor_method
+def __repr__(self: Tensor, *, tensor_contents: str | None = None) -> str:
+    """The tensor in words; a subclass may give ``tensor_contents`` to stand in place of the values."""
+    return tensor_str(self, tensor_contents)
 
 
 @tensor_method
