@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks.tiny`.  Workloads are written once, against the torch API; see harness.py."""
