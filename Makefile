@@ -4,6 +4,7 @@
 
 VENV   ?= .venv
 ARGS   ?=
+DIST   ?= dist
 
 # The interpreter to make the environment with; looked for only when there is none yet.
 PYTHON ?= $(or $(shell tools/find-python),$(error no Python to build with))
@@ -15,7 +16,7 @@ sources := pyproject.toml CMakeLists.txt README.md LICENSE \
 editable = $(if $(wildcard $(VENV)/.editable),--editable)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test dev lint format stubs bench sanitize wheel clean
+.PHONY: help demo test dev lint lint-python lint-format lint-core lint-types format stubs bench sanitize wheel clean
 
 help:
 	@echo 'make demo      build, install and run the examples (start here)'
@@ -43,10 +44,14 @@ dev: | $(VENV)/.made
 	rm -f $(VENV)/.dev
 	$(MAKE) $(VENV)/.dev
 
-lint: $(VENV)/.dev
+lint: lint-python lint-format lint-core lint-types   # `make -k lint` shows what all of them find
+lint-python: $(VENV)/.dev
 	$(bin)/ruff check
+lint-format: $(VENV)/.dev
 	$(bin)/ruff format --check
+lint-core: $(VENV)/.dev
 	git ls-files -z '*.h' '*.cpp' | xargs -0 -r $(bin)/clang-format --dry-run -Werror
+lint-types: $(VENV)/.dev
 	$(bin)/mypy
 
 format: $(VENV)/.dev
@@ -61,7 +66,7 @@ bench: $(VENV)/.demo
 	$(bin)/python -m benchmarks.tiny $(ARGS)
 
 wheel: $(VENV)/.made
-	$(bin)/pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
+	$(bin)/pip wheel --quiet --no-build-isolation --no-deps --wheel-dir $(DIST) .
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -56,12 +56,10 @@ def install_as_torch() -> None:
     Calling it again changes nothing.  Raises `RuntimeError` where PyTorch itself has been imported already: its tensors
     and leafgrad's would mix under one name.
 
-    Example:
-        >>> import leafgrad
-        >>> leafgrad.install_as_torch()
-        >>> import torch
-        >>> torch is leafgrad
-        True
+    Example::
+
+        leafgrad.install_as_torch()
+        import torch  # leafgrad itself
     """
     if sys.modules.get(ALIAS, sys.modules[REAL]) is not sys.modules[REAL]:
         raise RuntimeError("install_as_torch: PyTorch is imported already. Call it before the first `import torch`.")
