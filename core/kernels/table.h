@@ -21,7 +21,7 @@ class Generator;
   X(fill, (Strided dst, const void* value)) /* one element of dst's dtype */                              \
   /* reduce.cpp */                                                                                        \
   /* matmul.cpp */                                                                                        \
-  X(matmul, (Strided c, Strided a, Strided b)) /* c[..., m, n] = a[..., m, k] b[..., k, n]; equal batches */
+  X(matmul, (Strided c, Strided a, Strided b, bool accumulate)) /* c (+)= a b on the last two dims; rows of c dense */
 
 struct Kernels {
 #define X(name, parameters) void(*name) parameters;

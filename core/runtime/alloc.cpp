@@ -1,9 +1,10 @@
 // The caching allocator.
 //
-// A request is rounded up to a bin: every multiple of 64 bytes up to 4 KiB, then eight steps to each doubling, so that at
-// most an eighth is lost.  Each bin has a stack of free blocks, linked through their first word.  Handing out a cached
-// block is a pop and four counters; everything else is in `allocate_fresh`.  A block of 2 MiB or more is a mapping of its
-// own on a 2 MiB boundary, so that the system can back it with huge pages: that makes the first touch four times cheaper.
+// A request is rounded up to a bin: every multiple of 64 bytes up to 4 KiB, then eight steps to each doubling, so that
+// at most an eighth is lost.  Each bin has a stack of free blocks, linked through their first word.  Handing out a
+// cached block is a pop and four counters; everything else is in `allocate_fresh`.  A block of 2 MiB or more is a
+// mapping of its own on a 2 MiB boundary, so that the system can back it with huge pages: that makes the first touch
+// four times cheaper.
 #include "runtime/alloc.h"
 
 #include <sys/mman.h>
@@ -28,9 +29,9 @@ namespace lg {
 namespace {
 
 constexpr size_t alignment = 64;
-constexpr size_t linear_end = 4096;              // up to here a bin for each 64 bytes
+constexpr size_t linear_end = 4096;                // up to here a bin for each 64 bytes
 constexpr size_t mapping_begin = size_t(2) << 20;  // from here on blocks are mappings
-constexpr size_t largest = size_t(1) << 47;      // beyond any address space
+constexpr size_t largest = size_t(1) << 47;        // beyond any address space
 constexpr int linear_bins = linear_end / alignment;
 constexpr int num_bins = linear_bins + (47 - 12) * 8;
 
@@ -74,8 +75,8 @@ int64_t number_in_file(const char* path) {
   return value;
 }
 
-/// What this process may use at all.  Linux promises more memory than there is and kills whoever touches it, so a request
-/// beyond the machine or its control group has to be refused here.
+/// What this process may use at all.  Linux promises more memory than there is and kills whoever touches it, so a
+/// request beyond the machine or its control group has to be refused here.
 int64_t memory_of_machine() {
   static const int64_t bytes = [] {
     int64_t least = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
@@ -104,8 +105,10 @@ void* from_system(size_t size) {
 
 void to_system(void* block, size_t size) {
   LG_UNPOISON(block, size);
-  if (size < mapping_begin) std::free(block);
-  else munmap(block, size);
+  if (size < mapping_begin)
+    std::free(block);
+  else
+    munmap(block, size);
 }
 
 bool within_limit(size_t bytes) {
@@ -149,10 +152,12 @@ void* allocate(size_t bytes) {
   if (countdown) [[unlikely]] {
     if (must_fail_now()) refuse(bytes, "a failure that was asked for");
   }
-  if (bytes > largest) [[unlikely]] return allocate_fresh(bytes);
+  if (bytes > largest) [[unlikely]]
+    return allocate_fresh(bytes);
   Bin bin = bin_of(bytes);
   FreeBlock* block = free_lists[bin.index];
-  if (!block) [[unlikely]] return allocate_fresh(bytes);
+  if (!block) [[unlikely]]
+    return allocate_fresh(bytes);
   LG_UNPOISON(block, bin.size);
   free_lists[bin.index] = block->next;
   LG_POISON(reinterpret_cast<char*>(block) + bytes, bin.size - bytes);

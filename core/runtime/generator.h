@@ -30,7 +30,7 @@ class Generator {
     return high << 32 | random();
   }
   double uniform53() { return double(random64() & ((uint64_t(1) << 53) - 1)) * 0x1p-53; }  // in [0, 1), 53 bits
-  float uniform24() { return float(random() & ((1u << 24) - 1)) * 0x1p-24f; }               // in [0, 1), 24 bits
+  float uniform24() { return float(random() & ((1u << 24) - 1)) * 0x1p-24f; }              // in [0, 1), 24 bits
   double normal();  // standard normal, in PyTorch's scalar order (the pair's second value is kept)
 
   void save(uint8_t* bytes) const;

@@ -1,10 +1,10 @@
 // The thread pool.
 //
-// One job runs at a time.  Its chunks are claimed one by one from an atomic counter, by the caller and by the workers, so
-// uneven chunks balance themselves; where a chunk begins and ends depends on the work alone.  A caller that finds the pool
-// busy (another Python thread, or a task that itself calls parallel_for) runs its chunks alone, in order, which gives the
-// same bits.  Workers start at the first job, spin for some microseconds after each, then sleep.  After a fork the child
-// has no workers, so it begins with a new pool.
+// One job runs at a time.  Its chunks are claimed one by one from an atomic counter, by the caller and by the workers,
+// so uneven chunks balance themselves; where a chunk begins and ends depends on the work alone.  A caller that finds
+// the pool busy (another Python thread, or a task that itself calls parallel_for) runs its chunks alone, in order,
+// which gives the same bits.  Workers start at the first job, spin for some microseconds after each, then sleep.  After
+// a fork the child has no workers, so it begins with a new pool.
 #include "runtime/pool.h"
 
 #include <pthread.h>
@@ -124,9 +124,9 @@ class Pool {
   std::mutex mutex_;                     // guards what follows
   std::condition_variable wake_, done_;
   Job job_;
-  int helpers_wanted_ = 0;               // workers that may still join the job
-  int active_ = 0;                       // workers inside the job
-  int workers_ = 0;                      // only the owner of busy_ changes it
+  int helpers_wanted_ = 0;  // workers that may still join the job
+  int active_ = 0;          // workers inside the job
+  int workers_ = 0;         // only the owner of busy_ changes it
 };
 
 // Never destroyed: workers sleep in it until the process ends.
