@@ -174,14 +174,11 @@ class Function(metaclass=FunctionMeta):
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Call the operation and record it. Keyword arguments work in the ``setup_context`` style only."""
+        """Call the operation and record it. Arguments may be given by name; in ``backward`` they count by position."""
         if cls._has_setup_context:
-            args = _bind(cls.forward, args, kwargs)
+            args = _bind_all(cls.forward, args, kwargs)
         elif kwargs:
-            raise TypeError(
-                f"{cls.__name__}.apply() takes no keyword arguments, got {', '.join(kwargs)}. Pass them by position, "
-                "or override setup_context."
-            )
+            args = _bind(cls.forward, (None, *args), kwargs).args[1:]  # None stands for ctx
         if _forward_mode is not None and cls.jvp is not Function.jvp:
             result = _forward_mode(cls, args)
             if result is not NotImplemented:
@@ -189,20 +186,25 @@ class Function(metaclass=FunctionMeta):
         return _core._function_apply(cls, *args)
 
 
-def _bind(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+def _bind(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    import inspect  # slow to import, and rarely needed
+
+    bound = inspect.signature(forward).bind(*args, **kwargs)
+    if bound.kwargs:
+        raise TypeError(
+            f"apply() takes no keyword-only arguments, got {', '.join(bound.kwargs)}; let forward take it by position."
+        )
+    return bound
+
+
+def _bind_all(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """All arguments of the call by position, with the defaults filled in: ``setup_context`` sees every one."""
     code = getattr(forward, "__code__", None)
     has_variadic = 0x04 | 0x08  # the flags of *args and **kwargs
     if not kwargs and code is not None and len(args) == code.co_argcount and not code.co_flags & has_variadic:
         return args
-    import inspect  # slow to import, and rarely needed
-
-    bound = inspect.signature(forward).bind(*args, **kwargs)
+    bound = _bind(forward, args, kwargs)
     bound.apply_defaults()
-    if bound.kwargs:
-        raise TypeError(
-            f"apply() takes no keyword-only arguments, got {', '.join(bound.kwargs)}; let forward take it by position."
-        )
     return bound.args
 
 
@@ -215,12 +217,11 @@ class InplaceFunction(Function):
 
 
 class _Undifferentiable(Function):
-    """Passes its inputs through; differentiating it is an error."""
+    """Passes the first `count` inputs through; differentiating them, in whatever they depend on, is an error."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Tensor) -> Any:
-        outputs = tuple(x.detach() for x in inputs)
-        return outputs if len(outputs) > 1 else outputs[0]
+    def forward(ctx: Any, count: int, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(x.detach() for x in inputs[:count])
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
@@ -237,16 +238,13 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(ctx: Any, *args: Any, **kwargs: Any) -> Any:
         with no_grad():
             outputs = fn(ctx, *args, **kwargs)
-        recording = _core.is_grad_enabled() and any(isinstance(a, Tensor) and a.requires_grad for a in args)
-        if not recording:
+        sources = [a for a in args if isinstance(a, Tensor) and a.requires_grad]
+        if not (_core.is_grad_enabled() and sources):
             return outputs
         given = outputs if isinstance(outputs, tuple) else (outputs,)
-        tensors = [g.detach().requires_grad_() for g in given if g is not None]
-        if not tensors:
-            return outputs
-        marked = _Undifferentiable.apply(*tensors)
-        rest = iter(marked if isinstance(marked, tuple) else (marked,))
-        replaced = tuple(None if g is None else next(rest) for g in given)
+        tensors = [g for g in given if isinstance(g, Tensor)]
+        marked = iter(_Undifferentiable.apply(len(tensors), *tensors, *sources))
+        replaced = tuple(next(marked) if isinstance(g, Tensor) else g for g in given)
         return replaced if isinstance(outputs, tuple) else replaced[0]
 
     return wrapper

@@ -418,8 +418,10 @@ class _FillHolders(saved_tensors_hooks):
 def _place(x: Tensor) -> str:
     """Where in the user's program the running operation saves `x`."""
     import traceback
+    from os.path import dirname
 
-    frames = [f for f in traceback.extract_stack() if not f.filename.endswith(("checkpoint.py", "function.py"))]
+    package = dirname(dirname(__file__))
+    frames = [f for f in traceback.extract_stack() if not f.filename.startswith(package)]
     lines = "".join(f"\n      {f.filename}:{f.lineno}: {f.name}: {f.line}" for f in frames[-4:])
     return f"{x.dtype} {tuple(x.shape)}, from{lines}"
 
