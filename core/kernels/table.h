@@ -5,6 +5,7 @@
 // pointwise.def.  The meta table, whose kernels do nothing, is generated from the same list.
 #pragma once
 
+#include "kernels/pointwise.h"
 #include "runtime/strided.h"
 
 #ifndef LG_ISA
@@ -19,6 +20,10 @@ class Generator;
   /* copy.cpp: any dtype to any dtype; `src` broadcasts to `dst` */                                       \
   X(copy, (Strided dst, Strided src))                                                                     \
   X(fill, (Strided dst, const void* value)) /* one element of dst's dtype */                              \
+  /* pointwise.cpp: a row of pointwise.def, computed in `dtype`; operands (output first) of any dtype broadcast to it */ \
+  X(pointwise, (Row row, DType dtype, const Strided* operands))                                           \
+  /* the same on dense memory of that dtype, n elements each; bit k of `constants`: operand k is one element */ \
+  X(pointwise_dense, (Row row, DType dtype, int64_t n, char* const* data, unsigned constants))            \
   /* reduce.cpp */                                                                                        \
   /* matmul.cpp */                                                                                        \
   X(matmul, (Strided c, Strided a, Strided b, bool accumulate)) /* c (+)= a b on the last two dims; rows of c dense */

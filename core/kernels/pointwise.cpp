@@ -1,0 +1,123 @@
+// The pointwise kernel: finds a row's loop for a dtype and runs it over operands of any layout and dtype.
+// Also the loops of the rows with three inputs and more.
+#include "kernels/pointwise_loops.h"
+
+namespace lg::LG_ISA {
+namespace element {
+namespace {
+#define LOOP3(name, on, element)                                     \
+  struct name {                                                      \
+    template <class T>                                               \
+    static T of(T a, T b, T c) { return T(element); }                \
+  };
+#define LOOP4(name, on, element)                                     \
+  struct name {                                                      \
+    template <class T>                                               \
+    static T of(T a, T b, T c, T d) { return T(element); }           \
+  };
+#include "pointwise.def"
+}  // namespace
+}  // namespace element
+
+constexpr RowLoops other_loops[] = {
+#define LOOP3(name, on_, ...) loops_of<element::name, 3, on::on_>(),
+#define LOOP4(name, on_, ...) loops_of<element::name, 4, on::on_>(),
+#include "pointwise.def"
+};
+
+namespace {
+
+/// y = mask ? a : b.
+template <class T>
+void where_loop(char* const* p, int64_t n) {
+  T* y = reinterpret_cast<T*>(p[0]);
+  const uint8_t* mask = reinterpret_cast<const uint8_t*>(p[1]);
+  const T *a = reinterpret_cast<const T*>(p[2]), *b = reinterpret_cast<const T*>(p[3]);
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) y[i] = mask[i] ? a[i] : b[i];
+}
+
+DenseLoop find_loop(Row row, DType d) {
+  constexpr int first_binary = [] {
+    int i = 0;
+    while (row_infos[i].inputs == 1) ++i;
+    return i;
+  }();
+  constexpr int first_other = [] {
+    int i = 0;
+    while (row_infos[i].inputs <= 2) ++i;
+    return i;
+  }();
+  if (row == Row::where) return dispatch_size(itemsize(d), []<class T>() -> DenseLoop { return &where_loop<T>; });
+  const int r = int(row);
+  if (r < first_binary) return unary_loops[r].of[int(d)];
+  if (r < first_other) return binary_loops[r - first_binary].of[int(d)];
+  return other_loops[r - first_other].of[int(d)];
+}
+
+/// The next type in which values of `d` can be computed without loss.
+constexpr DType wider(DType d) {
+  switch (d) {
+    case DType::Bool: return DType::UInt8;
+    case DType::Int8: case DType::Int16: return DType::Int32;
+    case DType::Float16: case DType::BFloat16: return DType::Float32;
+    default: return d;
+  }
+}
+/// Two dtypes whose values are the same bytes in memory when they are read.
+constexpr DType as_read(DType d) { return d == DType::Bool ? DType::UInt8 : d; }
+
+/// Functions that cost a call an element are worth a thread sooner.
+constexpr int64_t grain(Row row) { return info(row).on & promotes ? default_grain / 8 : default_grain; }
+
+void run(Row row, DType dtype, const Strided* operands, const int count) {
+  DType type = dtype;
+  DenseLoop loop = find_loop(row, type);
+  if (!loop) loop = find_loop(row, type = wider(dtype));
+  if (!loop) return;  // operators check what a row is defined on
+
+  const Plan plan = make_plan(operands, count);
+  Feed feeds[max_operands];
+  for (int k = 0; k < count; ++k) {
+    const DType own = operands[k].dtype, in_loop = k == 0 ? result_dtype(row, type)
+                                                 : k == 1 && row == Row::where ? DType::Bool : type;
+    Feed& f = feeds[k];
+    f.itemsize = itemsize(in_loop);
+    f.convert = k == 0 ? convert_loop(own, in_loop) : convert_loop(in_loop, own);
+    f.same_dtype = k == 0 ? own == in_loop : as_read(own) == as_read(in_loop);
+    f.linear = f.constant = true;
+    int64_t dense = itemsize(own);
+    for (int d = 0; d < plan.ndim; ++d) {
+      f.linear &= plan.strides[k][d] == dense;
+      f.constant &= plan.strides[k][d] == 0;
+      dense *= plan.sizes[d];
+    }
+    f.linear |= plan.numel == 1;
+  }
+  parallel_for(plan.numel, grain(row), [&](int64_t begin, int64_t end) { run_blocks(plan, feeds, loop, begin, end); });
+}
+
+}  // namespace
+
+void pointwise(Row row, DType dtype, const Strided* operands) { run(row, dtype, operands, info(row).inputs + 1); }
+
+void pointwise_dense(Row row, DType dtype, int64_t n, char* const* data, unsigned constants) {
+  const int count = info(row).inputs + 1;
+  const DenseLoop loop = find_loop(row, dtype);
+  if (loop && (!constants || n == 1)) {
+    if (n <= grain(row)) return loop(data, n);
+    parallel_for(n, grain(row), [&](int64_t begin, int64_t end) {
+      char* at[max_operands];
+      for (int k = 0; k < count; ++k) at[k] = data[k] + begin * itemsize(k == 0 ? result_dtype(row, dtype) : dtype);
+      loop(at, end - begin);
+    });
+    return;
+  }
+  Strided operands[max_operands];
+  static constexpr int64_t unit = 1, zero = 0;
+  for (int k = 0; k < count; ++k)
+    operands[k] = {data[k], k == 0 ? result_dtype(row, dtype) : dtype, 1, &n, constants >> k & 1 ? &zero : &unit};
+  run(row, dtype, operands, count);
+}
+
+}  // namespace lg::LG_ISA
