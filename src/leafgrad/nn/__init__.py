@@ -1,0 +1,16 @@
+"""Layers, containers and losses: building blocks of models."""
+
+from leafgrad.nn import functional as functional
+from leafgrad.nn import init as init
+from leafgrad.nn import utils as utils
+from leafgrad.nn.activation import *
+from leafgrad.nn.container import *
+from leafgrad.nn.dropout import *
+from leafgrad.nn.flatten import *
+from leafgrad.nn.linear import *
+from leafgrad.nn.loss import *
+from leafgrad.nn.module import Module as Module
+from leafgrad.nn.norm import *
+from leafgrad.nn.parameter import Buffer as Buffer
+from leafgrad.nn.parameter import Parameter as Parameter
+from leafgrad.nn.sparse import *

@@ -1,0 +1,4 @@
+"""Helpers for gradients and parameters as a whole."""
+
+from leafgrad.nn.utils.clip_grad import *
+from leafgrad.nn.utils.convert_parameters import *
