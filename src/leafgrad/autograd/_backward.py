@@ -16,10 +16,11 @@ from .graph import GradientEdge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypeAlias
 
-    Target = Tensor | GradientEdge
-    Targets = Target | Sequence[Target]
-    Cotangents = Tensor | Sequence[Tensor | None] | None
+    Target: TypeAlias = Tensor | GradientEdge
+    Targets: TypeAlias = Target | Sequence[Target]
+    Cotangents: TypeAlias = Tensor | Sequence[Tensor | None] | None
 
 __all__ = ["backward", "grad"]
 

@@ -82,6 +82,8 @@ class BackwardCFunction(_core._FunctionNode, FunctionCtx):
 class FunctionMeta(type):
     """Gives every `Function` subclass the node type of its own, ``cls._backward_cls``."""
 
+    setup_context: Callable[..., Any]  # of the class, not of this metaclass
+
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
         super().__init__(name, bases, namespace)
         cls._backward_cls = type(name + "Backward", (BackwardCFunction,), {"_forward_cls": cls})

@@ -20,8 +20,9 @@ from .grad_mode import enable_grad
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
-    Tensors = Tensor | tuple[Tensor, ...]
+    Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
