@@ -15,6 +15,7 @@
 namespace lg {
 
 class Generator;
+enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, Cauchy, LogNormal };
 
 #define LG_KERNELS(X)                                                                                     \
   /* copy.cpp: any dtype to any dtype; `src` broadcasts to `dst` */                                       \
@@ -25,6 +26,19 @@ class Generator;
   /* the same on dense memory of that dtype, n elements each; bit k of `constants`: operand k is one element */ \
   X(pointwise_dense, (Row row, DType dtype, int64_t n, char* const* data, unsigned constants))            \
   /* reduce.cpp */                                                                                        \
+  /* create.cpp */                                                                                        \
+  X(arange, (Strided y, double start, double step))           /* y[i] = start + i step */               \
+  X(arange_integers, (Strided y, int64_t start, int64_t step))                                           \
+  X(linspace, (Strided y, complex128 start, complex128 end))                                             \
+  X(triangle_indices, (Strided y, int64_t rows, int64_t columns, int64_t diagonal, bool upper))           \
+  /* random.cpp: elements are drawn in the order of memory */                                             \
+  X(draw, (Strided y, Generator& generator, Distribution distribution, double a, double b))              \
+  X(normal, (Strided y, Generator& generator, double mean, double std))                                  \
+  X(random_integers, (Strided y, Generator& generator, uint64_t range, int64_t base, bool wide))         \
+  X(bernoulli_each, (Strided y, Strided p, Generator& generator))                                        \
+  X(permutation, (Strided y, Generator& generator))                                                      \
+  X(multinomial, (Strided y, Strided p, Generator& generator)) /* by row; with replacement */            \
+  X(dropout, (Strided y, Strided noise, Strided x, Generator& generator, double keep))                   \
   /* matmul.cpp */                                                                                        \
   X(matmul, (Strided c, Strided a, Strided b, bool accumulate)) /* c (+)= a b on the last two dims; rows of c dense */
 
