@@ -25,7 +25,6 @@ enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, 
   X(pointwise, (Row row, DType dtype, const Strided* operands))                                           \
   /* the same on dense memory of that dtype, n elements each; bit k of `constants`: operand k is one element */ \
   X(pointwise_dense, (Row row, DType dtype, int64_t n, char* const* data, unsigned constants))            \
-  /* reduce.cpp */                                                                                        \
   /* create.cpp */                                                                                        \
   X(arange, (Strided y, double start, double step))           /* y[i] = start + i step */               \
   X(arange_integers, (Strided y, int64_t start, int64_t step))                                           \
@@ -39,6 +38,37 @@ enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, 
   X(permutation, (Strided y, Generator& generator))                                                      \
   X(multinomial, (Strided y, Strided p, Generator& generator)) /* by row; with replacement */            \
   X(dropout, (Strided y, Strided noise, Strided x, Generator& generator, double keep))                   \
+  /* reduce.cpp: y has size 1 where x is reduced, and is contiguous */                                    \
+  X(sum, (Strided y, Strided x, double divisor)) /* integers to int64; divisor != 1: mean */              \
+  X(prod, (Strided y, Strided x)) /* int64, float32, float64, complex */                                  \
+  X(amax, (Strided y, Strided x)) /* no halves, nor below in amin */                                      \
+  X(amin, (Strided y, Strided x))                                                                         \
+  X(any, (Strided y, Strided x, bool zero)) /* nonzero anywhere; with `zero`: nonzero everywhere */       \
+  X(var, (Strided y, Strided mean, Strided x, double divisor)) /* mean.data may be null */                \
+  X(norm, (Strided y, Strided x, double p)) /* float32, float64 */                                        \
+  X(index_of, (Strided indices, Strided x, Strided values, int64_t dim))                                  \
+  /* norm.cpp */                                                                                          \
+  X(softmax, (Strided y, Strided x, int64_t dim, bool log))                                               \
+  X(softmax_backward, (Strided dx, Strided g, Strided y, int64_t dim, bool log))                          \
+  X(layer_norm, (Strided y, Strided mean, Strided rstd, Strided x, Strided weight, Strided bias,          \
+                 int64_t n, double eps))                                                                  \
+  X(layer_norm_backward, (Strided dx, Strided dweight, Strided dbias, Strided g, Strided x, Strided mean, \
+                          Strided rstd, Strided weight, int64_t n))                                       \
+  /* loss.cpp */                                                                                          \
+  X(nll, (Strided loss, Strided weights, Strided x, Strided target, Strided weight, int64_t ignore))      \
+  X(nll_backward, (Strided dx, Strided g, Strided target, Strided weight, Strided total, int64_t ignore)) \
+  /* scan.cpp: int64, float32, float64, complex */                                                        \
+  X(cumsum, (Strided y, Strided x, int64_t dim))                                                          \
+  X(cumprod, (Strided y, Strided x, int64_t dim))                                                         \
+  X(logcumsumexp, (Strided y, Strided x, int64_t dim)) /* float32, float64 */                             \
+  X(cum_extreme, (Strided values, Strided indices, Strided x, int64_t dim, bool largest))                 \
+  /* sort.cpp */                                                                                          \
+  X(sort, (Strided values, Strided indices, Strided x, int64_t dim, bool descending))                     \
+  X(topk, (Strided values, Strided indices, Strided x, int64_t dim, bool largest))                        \
+  X(select_rank, (Strided values, Strided indices, Strided x, int64_t dim, int64_t k, bool skip_nan))     \
+  X(mode, (Strided values, Strided indices, Strided x, int64_t dim))                                      \
+  X(number_runs, (Strided y, Strided x))                                                                  \
+  X(searchsorted, (Strided y, Strided sorted, Strided values, Strided sorter, bool right))                \
   /* matmul.cpp */                                                                                        \
   X(matmul, (Strided c, Strided a, Strided b, bool accumulate)) /* c (+)= a b on the last two dims; rows of c dense */
 

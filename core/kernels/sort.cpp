@@ -1,0 +1,204 @@
+// Sorting and selection along a dimension.
+//
+// Elements are sorted as unsigned keys of their own width, whose order is the elements' order with NaN greatest and -0
+// equal to 0; so there is one sort for each width, whatever the dtype.  A key goes with its index, which breaks ties: every
+// order here is stable.  Long lines are sorted by radix, one byte a pass, skipping bytes that all keys share.
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "kernels/lines.h"
+#include "runtime/alloc.h"
+
+namespace lg::LG_ISA {
+namespace {
+
+template <class T>
+using KeyOf = std::conditional_t<sizeof(T) == 1, uint8_t, std::conditional_t<sizeof(T) == 2, uint16_t,
+              std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>>;
+
+template <class T>
+KeyOf<T> key_of(T x) {
+  using K = KeyOf<T>;
+  constexpr K top = K(K(1) << (8 * sizeof(K) - 1));
+  if constexpr (std::is_same_v<T, bool> || std::is_unsigned_v<T>) return K(x);
+  else if constexpr (std::is_integral_v<T>) return K(K(x) ^ top);
+  else {
+    using C = Compute<T>;
+    if (C(x) != C(x)) return K(~K(0));
+    if (C(x) == C(0)) return top;
+    const K bits = std::bit_cast<K>(x);
+    return bits & top ? K(~bits) : K(bits | top);
+  }
+}
+
+template <class K>
+struct Keyed {
+  K key;
+  int32_t index;
+  bool operator<(const Keyed& o) const { return key != o.key ? key < o.key : index < o.index; }
+};
+
+template <class T, class K = KeyOf<T>>
+void load_keys(const T* line, int64_t stride, int64_t n, bool descending, Keyed<K>* keys) {
+  const K flip = descending ? K(~K(0)) : K(0);
+  for (int64_t i = 0; i < n; ++i) keys[i] = {K(key_of(line[i * stride]) ^ flip), int32_t(i)};
+}
+
+/// Sorts keys, whose indices ascend, with room for as many in `other`.
+template <class K>
+void sort_keys(Keyed<K>* keys, Keyed<K>* other, int64_t n) {
+  if (n < 256) return std::sort(keys, keys + n);
+  Keyed<K>* from = keys;
+  for (size_t byte = 0; byte < sizeof(K); ++byte) {
+    int64_t start[256] = {};
+    auto digit = [&](const Keyed<K>& k) { return uint8_t(k.key >> (8 * byte)); };
+    for (int64_t i = 0; i < n; ++i) ++start[digit(from[i])];
+    if (start[digit(from[0])] == n) continue;
+    int64_t sum = 0;
+    for (int64_t& s : start) s = std::exchange(sum, sum + s);
+    for (int64_t i = 0; i < n; ++i) other[start[digit(from[i])]++] = from[i];
+    std::swap(from, other);
+  }
+  if (from != keys) std::copy(from, from + n, keys);
+}
+
+/// Calls f(line, its keys, room for as many keys, bundle, j) for each line of x, with a buffer of each task's own.
+template <class T, int K, class F>
+void for_keyed_lines(const Strided (&tensors)[K], int64_t dim, bool descending, F&& f) {
+  using Key = KeyOf<T>;
+  const Strided& x = tensors[K - 1];
+  const int64_t n = line_size(x, dim), stride = line_stride(x, dim);
+  for_lines<K>(tensors, dim, 16 * n, [&](const Bundle<K>& b) {
+    std::vector<Keyed<Key>> keys(size_t(2 * n));  // small next to the sort; freed on the thread that took it
+    for (int64_t j = 0; j < b.count; ++j) {
+      const T* line = x.as<const T>() + b.offset[K - 1] + j * b.step[K - 1];
+      load_keys(line, stride, n, descending, keys.data());
+      f(line, keys.data(), keys.data() + n, b, j);
+    }
+  });
+}
+
+}  // namespace
+
+void sort(Strided values, Strided indices, Strided x, int64_t dim, bool descending) {
+  const int64_t n = line_size(x, dim), stride = line_stride(x, dim);
+  const int64_t v = line_stride(values, dim), ix = line_stride(indices, dim);
+  dispatch_real(x.dtype, [&]<class T>() {
+    for_keyed_lines<T, 3>({values, indices, x}, dim, descending,
+                          [&](const T* line, auto* keys, auto* other, const Bundle<3>& b, int64_t j) {
+      sort_keys(keys, other, n);
+      T* value = values.as<T>() + b.offset[0] + j * b.step[0];
+      int64_t* index = indices.as<int64_t>() + b.offset[1] + j * b.step[1];
+      for (int64_t i = 0; i < n; ++i) {
+        value[i * v] = line[keys[i].index * stride];
+        index[i * ix] = keys[i].index;
+      }
+    });
+  });
+}
+
+/// The k greatest (least) of each line, in order; k is the size of `values` along `dim`.
+void topk(Strided values, Strided indices, Strided x, int64_t dim, bool largest) {
+  const int64_t n = line_size(x, dim), stride = line_stride(x, dim), k = line_size(values, dim);
+  const int64_t v = line_stride(values, dim), ix = line_stride(indices, dim);
+  dispatch_real(x.dtype, [&]<class T>() {
+    for_keyed_lines<T, 3>({values, indices, x}, dim, largest,
+                          [&](const T* line, auto* keys, auto*, const Bundle<3>& b, int64_t j) {
+      if (k < n) std::nth_element(keys, keys + k, keys + n);
+      std::sort(keys, keys + k);
+      T* value = values.as<T>() + b.offset[0] + j * b.step[0];
+      int64_t* index = indices.as<int64_t>() + b.offset[1] + j * b.step[1];
+      for (int64_t i = 0; i < k; ++i) {
+        value[i * v] = line[keys[i].index * stride];
+        index[i * ix] = keys[i].index;
+      }
+    });
+  });
+}
+
+/// The element of rank k (from 0) of each line and its index.  For a median k is -1: the lower middle, or NaN if the line
+/// has one; with `skip_nan` the lower middle of the others.
+void select_rank(Strided values, Strided indices, Strided x, int64_t dim, int64_t k, bool skip_nan) {
+  const int64_t n = line_size(x, dim), stride = line_stride(x, dim);
+  dispatch_real(x.dtype, [&]<class T>() {
+    using C = Compute<T>;
+    for_keyed_lines<T, 3>({values, indices, x}, dim, false,
+                          [&](const T* line, auto* keys, auto*, const Bundle<3>& b, int64_t j) {
+      int64_t rank = k, nans = 0;
+      if (k < 0) {
+        for (int64_t i = 0; i < n; ++i) nans += C(line[i * stride]) != C(line[i * stride]);
+        if (skip_nan) rank = nans == n ? 0 : (n - nans - 1) / 2;
+        else rank = nans ? n - nans : (n - 1) / 2;  // NaN are the greatest: the first of them
+      }
+      std::nth_element(keys, keys + rank, keys + n);
+      values.as<T>()[b.offset[0] + j * b.step[0]] = line[keys[rank].index * stride];
+      indices.as<int64_t>()[b.offset[1] + j * b.step[1]] = keys[rank].index;
+    });
+  });
+}
+
+/// The most frequent element of each line, the least of several, and its last index.
+void mode(Strided values, Strided indices, Strided x, int64_t dim) {
+  const int64_t n = line_size(x, dim), stride = line_stride(x, dim);
+  dispatch_real(x.dtype, [&]<class T>() {
+    for_keyed_lines<T, 3>({values, indices, x}, dim, false,
+                          [&](const T* line, auto* keys, auto* other, const Bundle<3>& b, int64_t j) {
+      sort_keys(keys, other, n);
+      int64_t best = 0, most = 0;
+      for (int64_t i = 0, run = 0; i < n; ++i) {
+        run = i && keys[i].key == keys[i - 1].key ? run + 1 : 1;
+        if (run > most) {
+          most = run;
+          best = i;
+        }
+      }
+      values.as<T>()[b.offset[0] + j * b.step[0]] = line[keys[best].index * stride];
+      indices.as<int64_t>()[b.offset[1] + j * b.step[1]] = keys[best].index;
+    });
+  });
+}
+
+/// Number, from 0, of each element's run of equals in a 1-d x; `y` holds one more: the count of runs.  NaN equals nothing.
+void number_runs(Strided y, Strided x) {
+  const int64_t n = x.sizes[0], stride = x.strides[0];
+  int64_t* out = y.as<int64_t>();
+  dispatch_all(x.dtype, [&]<class T>() {
+    using C = Compute<T>;
+    const T* in = x.as<const T>();
+    int64_t run = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      if (i && C(in[i * stride]) != C(in[(i - 1) * stride])) ++run;
+      out[i] = run;
+    }
+    out[n] = n ? run + 1 : 0;
+  });
+}
+
+/// For each value its place in the ascending line of `sorted` with the same leading dimensions (or in the only line);
+/// `right`: behind equals.  `sorted` and `values` share a dtype; `sorter` (data may be null) gives the order.
+void searchsorted(Strided y, Strided sorted, Strided values, Strided sorter, bool right) {
+  const int64_t n = sorted.sizes[sorted.ndim - 1], lines = n ? sorted.numel() / n : 1, count = values.numel();
+  const int64_t each = lines ? count / lines : 0;
+  dispatch_real(sorted.dtype, [&]<class T>() {
+    parallel_for(count, 2048, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t start = sorted.ndim == 1 ? 0 : i / each * n;
+        const T* line = sorted.as<const T>() + start;
+        const int64_t* order = sorter.data ? sorter.as<const int64_t>() + start : nullptr;
+        const auto key = key_of(values.as<const T>()[i]);
+        int64_t low = 0, high = n;
+        while (low < high) {
+          const int64_t middle = low + (high - low) / 2;
+          const auto k = key_of(line[order ? order[middle] : middle]);
+          if (right ? k <= key : k < key) low = middle + 1;
+          else high = middle;
+        }
+        y.as<int64_t>()[i] = low;
+      }
+    });
+  });
+}
+
+}  // namespace lg::LG_ISA
