@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/lines.h"
+#include "kernels/math.h"
 #include "runtime/alloc.h"
 
 namespace lg::LG_ISA {
@@ -41,12 +42,12 @@ void softmax_row(T* y, const T* x, int64_t n, bool log) {
   using A = Compute<T>;
   const A top = lane_max<A>(x, n);
   // An infinite maximum gives NaN below, as it should; NaN in x reaches every y through the sum.
-  const A total = lane_sum<A>(n, [&](int64_t i) { return std::exp(A(x[i]) - top); });
+  const A total = lane_sum<A>(n, [&](int64_t i) { return math::exp(A(x[i]) - top); });
   if (log) {
-    const A shift = std::log(total);
+    const A shift = math::log(total);
     for (int64_t i = 0; i < n; ++i) y[i] = T(A(x[i]) - top - shift);
   } else {
-    for (int64_t i = 0; i < n; ++i) y[i] = T(std::exp(A(x[i]) - top) / total);
+    for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp(A(x[i]) - top) / total);
   }
 }
 
@@ -63,13 +64,13 @@ void softmax_columns(T* y, const T* x, int64_t n, int64_t y_stride, int64_t x_st
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < b.count; ++j) top[j] = at(i, j) > top[j] ? at(i, j) : top[j];
   for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j < b.count; ++j) total[j] += std::exp(at(i, j) - top[j]);
+    for (int64_t j = 0; j < b.count; ++j) total[j] += math::exp(at(i, j) - top[j]);
   if (log)
-    for (int64_t j = 0; j < b.count; ++j) total[j] = std::log(total[j]);
+    for (int64_t j = 0; j < b.count; ++j) total[j] = math::log(total[j]);
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < b.count; ++j)
       y[i * y_stride + j * b.step[0]] =
-          log ? T(at(i, j) - top[j] - total[j]) : T(std::exp(at(i, j) - top[j]) / total[j]);
+          log ? T(at(i, j) - top[j] - total[j]) : T(math::exp(at(i, j) - top[j]) / total[j]);
 }
 
 }  // namespace
@@ -104,7 +105,7 @@ void softmax_backward(Strided dx, Strided g, Strided y, int64_t dim, bool log) {
           const A total = log ? lane_sum<A>(n, [&](int64_t i) { return A(gr[i]); })
                               : lane_sum<A>(n, [&](int64_t i) { return A(gr[i]) * A(yr[i]); });
           if (log)
-            for (int64_t i = 0; i < n; ++i) out_row[i] = T(A(gr[i]) - std::exp(A(yr[i])) * total);
+            for (int64_t i = 0; i < n; ++i) out_row[i] = T(A(gr[i]) - math::exp(A(yr[i])) * total);
           else
             for (int64_t i = 0; i < n; ++i) out_row[i] = T(A(yr[i]) * (A(gr[i]) - total));
         }
@@ -117,7 +118,7 @@ void softmax_backward(Strided dx, Strided g, Strided y, int64_t dim, bool log) {
         for (int64_t j = 0; j < b.count; ++j) total[j] += log ? g_at(i, j) : g_at(i, j) * y_at(i, j);
       for (int64_t i = 0; i < n; ++i)
         for (int64_t j = 0; j < b.count; ++j)
-          out[i * to + j * b.step[0]] = log ? T(g_at(i, j) - std::exp(y_at(i, j)) * total[j])
+          out[i * to + j * b.step[0]] = log ? T(g_at(i, j) - math::exp(y_at(i, j)) * total[j])
                                             : T(y_at(i, j) * (g_at(i, j) - total[j]));
     });
   });
