@@ -31,6 +31,7 @@ inline bool is_leaf(const Tensor& t) { return !grad_fn(t); }
 Edge gradient_edge(const Tensor& t);
 Node accumulator_of(const Tensor& leaf);
 void set_requires_grad(const Tensor& t, bool on);
+/// `t` becomes output `nr` of `node`.  A retained gradient follows; hooks registered so far stay with the old history.
 void set_history(const Tensor& t, const Node& node, uint32_t nr);
 void retain_grad(const Tensor& t);
 void detach_in_place(const Tensor& t);
@@ -42,9 +43,14 @@ inline bool is_view(const Tensor& t) { return t->extra && bool(t->extra->base); 
 /// A view of `x` for differentiation: shares storage and version, knows its base.  The caller records.
 Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, Creation creation = Creation::Default);
 
+/// Records x.copy_(src), which has been done: x, or the base that x is a view of, gets new history.
+void record_copy(const Tensor& x, const Tensor& src);
+inline bool will_record(const Tensor& x) { return grad_enabled() && requires_grad(x); }
+
 /// Refuses what must not be written: leaves and views of leaves that require grad, multi-output views, expanded memory,
 /// read-only memory, inference tensors outside inference mode.  Call before anything is written.
-void check_inplace(const char* op, const Tensor& x);
+/// `other`: an operand whose history x would get.
+void check_inplace(const char* op, const Tensor& x, const Tensor& other = Tensor());
 /// For in-place ops: x takes over y's value and y's history.  Checks, copies, bumps the version.  Returns x.
 Tensor assign(const char* op, const Tensor& x, const Tensor& y);
 

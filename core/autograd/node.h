@@ -49,6 +49,15 @@ class Needs {
   const NodeObject* node_;
 };
 
+/// What one running backward knows of a node.
+struct NodeState {
+  GraphTask* task = nullptr;   // whose state this is; null: nobody's
+  int32_t dependencies = 0;    // users in this backward that have not run yet
+  bool needed = true;          // on the way to something asked for
+  int32_t captures = 0;        // outputs of this node that autograd.grad asked for
+  Grads buffer;                // gradients of the outputs, as they arrive
+};
+
 enum class NodeKind : uint8_t { Operator, Accumulate, Function, Identity };
 
 struct NodeObject {
@@ -64,18 +73,29 @@ struct NodeObject {
   bool released;              // the saved tensors are gone
   bool python_type;           // ob_type is already the type of this name
   Tensor leaf;                // Accumulate: the leaf
-  NodeExtra* extra;           // hooks, metadata, anomaly trace; owned; null for most
-  // The engine's state of this node, owned by the task that runs it (see engine.cpp).
-  GraphTask* task;
-  int32_t dependencies;
-  bool needed;
-  Grads buffer;               // gradients of the outputs, as they arrive
+  NodeExtra* extra;           // owned; null for most
+  NodeState state;            // of the backward that runs now; see engine.cpp
   // The rule.
   Grads (*apply)(NodeObject*, Grads&);
   void (*destroy)(void*);     // destructor of the closure; null if trivial
   void* closure;              // inline_closure or heap
   alignas(16) unsigned char inline_closure[64];
 };
+
+/// What few nodes have.
+struct NodeExtra {
+  struct TensorHooks {
+    uint32_t nr;              // output of this node
+    Object functions;         // dict id -> function, or the tensor that retains its gradient
+    bool retains;
+  };
+  SmallVec<TensorHooks, 1> tensor_hooks;
+  Object pre_hooks, post_hooks;  // dicts id -> function
+  Object metadata;               // dict
+  Object traceback;              // list of str, in anomaly mode
+  Node parent;                   // the node whose backward made this one, in anomaly mode
+};
+NodeExtra& extra_of(NodeObject* node);
 
 /// New node with `sequence` taken from this thread's counter; no rule yet.
 Node make_node(const char* name, NodeKind kind = NodeKind::Operator);

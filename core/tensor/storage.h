@@ -12,6 +12,7 @@ enum class Device : uint8_t { Cpu, Meta };
 struct VersionCounter {
   uint32_t refs;
   uint32_t value;
+  const char* writer;  // the operator that wrote last, for messages; static text or null
 };
 
 struct Storage {

@@ -102,7 +102,11 @@ Tensor make_borrowed(void* data, int64_t storage_bytes, Dims sizes, Dims strides
                      bool read_only);
 /// 0-dim tensor of one value on cpu.
 template <class T>
-Tensor make_scalar(T value, DType dtype);
+Tensor make_scalar(T value, DType dtype) {
+  Tensor t = make_tensor(Dims(), dtype);
+  dispatch_all(dtype, [&]<class E>() { *t.data<E>() = convert<E>(value); });
+  return t;
+}
 
 /// Frees a Tensor's fields and its memory (tp_dealloc).
 void tensor_dealloc(PyObject* self);

@@ -1,0 +1,147 @@
+// Leaf rules, edges and views: what a tensor's place in the graph is.
+#include "autograd/autograd.h"
+
+#include <algorithm>
+
+#include "autograd/saved_hooks.h"
+#include "ops/ops.h"
+
+namespace lg {
+
+thread_local ThreadMode thread_mode;
+
+TensorExtra& extra_of(const Tensor& t) {
+  if (!t->extra) {
+    t->extra = new TensorExtra();
+    track(t.get());
+  }
+  return *t->extra;
+}
+
+// In-place on the base or on another view of it has given the base new history: this view's is as_strided of that.
+static void renew_view(const Tensor& t) {
+  TensorExtra& extra = *t->extra;
+  if (extra.view_version == t.version()) return;
+  if (!t->grad_fn && !requires_grad(extra.base)) return;
+  extra.view_version = t.version();
+  GradMode on(true);
+  Tensor fresh = as_strided(extra.base, t.sizes(), t.strides(), t.offset());
+  if (fresh->grad_fn) set_history(t, Node::borrow(fresh->grad_fn), 0);
+}
+
+const Node grad_fn(const Tensor& t) {
+  if (is_view(t) && !t->inference) renew_view(t);
+  return Node::borrow(t->grad_fn);
+}
+
+bool requires_grad(const Tensor& t) { return t->requires_grad || (is_view(t) && bool(grad_fn(t))); }
+
+Node accumulator_of(const Tensor& leaf) {
+  TensorExtra& extra = extra_of(leaf);
+  if (extra.accumulator) return Node::borrow(extra.accumulator);
+  Node node = make_node("AccumulateGrad", NodeKind::Accumulate);
+  node->leaf = leaf;
+  node->outputs.push_back({leaf.sizes(), leaf.dtype(), leaf.device()});
+  extra.accumulator = node.get();
+  return node;
+}
+
+Tensor adopt_accumulator(const Tensor& alias, const Node& accumulator) {
+  // The alias is a leaf in its own right, but its gradient belongs to the accumulator's leaf: an identity in between.
+  Node node = make_node("AliasBackward0");
+  node->edges.push_back({accumulator, 0});
+  node->outputs.push_back({alias.sizes(), alias.dtype(), alias.device()});
+  node->apply = [](NodeObject*, Grads& gs) -> Grads { return std::move(gs); };
+  set_history(alias, node, 0);
+  return alias;
+}
+
+Edge gradient_edge(const Tensor& t) {
+  if (Node node = grad_fn(t)) return {node, t->output_nr};
+  if (t->requires_grad) return {accumulator_of(t), 0};
+  return {};
+}
+
+void set_requires_grad(const Tensor& t, bool on) {
+  if (bool(grad_fn(t))) {
+    check(on, "you can only change requires_grad flags of leaf variables. This one is the result of ", t->grad_fn->name,
+          "; use detach() for a tensor that takes no part in differentiation.");
+    return;
+  }
+  check(!on || is_inexact(t.dtype()), "only Tensors of floating point and complex dtype can require gradients; this one is ",
+        t.dtype(), ". Write 1. instead of 1, or pass dtype=float32.");
+  check(!on || !t->inference || thread_mode.inference, "Setting requires_grad=True on inference tensor outside InferenceMode "
+        "is not allowed. Clone it first.");
+  t->requires_grad = on;
+}
+
+// ---- hooks that live with the history
+
+static NodeExtra::TensorHooks* retained(const Tensor& t) {
+  if (!t->grad_fn || !t->grad_fn->extra) return nullptr;
+  for (auto& hooks : t->grad_fn->extra->tensor_hooks)
+    if (hooks.retains && hooks.nr == t->output_nr) return &hooks;
+  return nullptr;
+}
+
+static void retain_at(const Tensor& t, NodeObject* node, uint32_t nr) {
+  Object weak = Object::steal(PyWeakref_NewRef(t.py(), nullptr));  // counted, it would be a cycle
+  if (!weak) throw PythonError();
+  extra_of(node).tensor_hooks.push_back({nr, weak, true});
+}
+
+void set_history(const Tensor& t, const Node& node, uint32_t nr) {
+  if (t->extra) [[unlikely]] {
+    if (t->extra->retains_grad) {
+      if (NodeExtra::TensorHooks* old = retained(t)) old->functions = nullptr;
+      retain_at(t, node.get(), nr);
+    }
+    t->extra->hooks = nullptr;
+    if (is_view(t)) t->extra->view_version = t.version();
+  }
+  NodeObject* before = t->grad_fn;
+  Py_INCREF(node.py());
+  t->grad_fn = node.get();
+  t->output_nr = nr;
+  t->requires_grad = true;
+  track(t.get());
+  Py_XDECREF(reinterpret_cast<PyObject*>(before));
+}
+
+void retain_grad(const Tensor& t) {
+  Node node = grad_fn(t);
+  check(requires_grad(t), "can't retain_grad on Tensor that has requires_grad=False");
+  if (!node || extra_of(t).retains_grad) return;
+  retain_at(t, node.get(), t->output_nr);
+  extra_of(t).retains_grad = true;
+}
+
+void detach_in_place(const Tensor& t) {
+  check(!is_view(t) || !bool(grad_fn(t)), "Can't detach views in-place: other views of the base would keep their history. "
+        "Use detach() instead.");
+  NodeObject* before = std::exchange(t->grad_fn, nullptr);
+  t->requires_grad = false;
+  t->output_nr = 0;
+  if (t->extra) {
+    t->extra->retains_grad = false;
+    t->extra->hooks = nullptr;
+  }
+  Py_XDECREF(reinterpret_cast<PyObject*>(before));
+}
+
+// ---- views
+
+Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, Creation creation) {
+  Tensor v = make_alias(x, std::move(sizes), std::move(strides), offset);
+  if (x->inference) return v;
+  TensorExtra& extra = extra_of(v);
+  extra.base = view_base(x);
+  extra.view_version = v.version();
+  if (is_view(x) && x->extra->creation != Creation::Default) extra.creation = x->extra->creation;
+  else if (thread_mode.inference) extra.creation = Creation::Inference;
+  else if (!grad_enabled()) extra.creation = Creation::NoGrad;
+  else extra.creation = creation;
+  return v;
+}
+
+}  // namespace lg

@@ -1,0 +1,124 @@
+// Recording: edges from the inputs, metadata of the outputs, saved tensors; and reading what was saved.
+#include "autograd/recorder.h"
+
+#include "autograd/saved_hooks.h"
+#include "ops/ops.h"
+
+namespace lg {
+
+void Recorder::start(const char* name, std::span<const Tensor> outputs, std::span<const Tensor> inputs) {
+  // Integer results carry no gradient.
+  bool differentiable = false;
+  for (const Tensor& y : outputs) differentiable |= y && is_inexact(y.dtype());
+  if (!differentiable) return;
+  node_ = make_node(name);
+  for (const Tensor& x : inputs) {
+    if (x) node_->edges.push_back(gradient_edge(x));
+    else node_->edges.emplace_back();
+  }
+  for (const Tensor& y : outputs) {
+    OutputMeta& meta = node_->outputs.emplace_back();
+    if (y) {
+      meta.sizes = y.sizes();
+      meta.dtype = y.dtype();
+      meta.device = y.device();
+    }
+    outputs_.push_back(y);
+  }
+}
+
+void Recorder::attach() {
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    if (outputs_[i] && is_inexact(outputs_[i].dtype())) set_history(outputs_[i], node_, uint32_t(i));
+}
+
+Recorder::~Recorder() = default;
+
+const Grads& Recorder::with_zeros(NodeObject* node, Grads& gs) {
+  for (size_t i = 0; i < node->outputs.size(); ++i) {
+    const OutputMeta& meta = node->outputs[i];
+    if (!gs[i] && is_inexact(meta.dtype)) gs[i] = zeros(meta.sizes, meta.dtype, meta.device);
+  }
+  return gs;
+}
+
+Saved Recorder::save(const char* name, const Tensor& t) {
+  if (!t) return {};
+  bool is_output = false;
+  for (size_t i = 0; i < outputs_.size(); ++i) is_output |= outputs_[i].is(t);
+  SavedTensor& slot = node_->saved.emplace_back();
+  save_tensor(slot, t, is_output);
+  slot.name = name;
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    if (outputs_[i].is(t)) slot.output_nr = uint32_t(i);
+  return Saved(node_.get(), uint32_t(node_->saved.size() - 1));
+}
+
+Tensor Saved::operator*() const {
+  check_internal(node_, "a rule read a tensor that it did not save");
+  return unpack_saved(node_, node_->saved[index_]);
+}
+
+void save_tensor(SavedTensor& slot, const Tensor& t, bool is_output) {
+  check(!t->inference, "Inference tensors cannot be saved for backward. Clone it in normal mode to use it in autograd.");
+  slot.is_output = is_output;
+  slot.version = t.version();
+  if (const SavedHooks* hooks = saved_hooks_top()) {
+    NoGrad guard;
+    Tensor passed = make_alias(t);
+    slot.packed = Object::steal(PyObject_CallOneArg(hooks->pack.get(), passed.py()));
+    if (!slot.packed) throw PythonError();
+    check(t.version() == slot.version, "A saved tensor pack hook is modifying its input in place. Tensors passed as input "
+          "to pack hook can not be modified in-place.");
+    slot.unpack = hooks->unpack;
+    if (!is_output && requires_grad(t)) {
+      Edge edge = gradient_edge(t);
+      slot.grad_fn = edge.node;
+      slot.output_nr = edge.nr;
+    }
+    return;
+  }
+  slot.tensor = is_output ? make_alias(t) : t;
+}
+
+static std::string describe(const SavedTensor& saved) {
+  const Tensor& t = saved.tensor;
+  return text(saved.is_output ? "its saved result" : "its saved input", saved.name ? " '" : "",
+              saved.name ? saved.name : "", saved.name ? "'" : "", ", a ", name(t.dtype()), " tensor of shape ", t.sizes());
+}
+
+Tensor unpack_saved(NodeObject* node, SavedTensor& saved) {
+  if (node->released || (!saved.tensor && !saved.unpack)) {
+    check(!node->released, node->name, ": Trying to backward through the graph a second time (or directly access saved "
+          "tensors after they have already been freed). Saved intermediate values of the graph are freed when you call "
+          ".backward() or autograd.grad(). If a value computed before links two graphs (a hidden state, a running loss), "
+          "detach() it; pass retain_graph=True to the first backward only if you really need the same graph twice.");
+    return {};
+  }
+  Node history = saved.is_output ? Node::borrow(node) : saved.grad_fn;
+  if (saved.unpack) {
+    Object got = Object::steal(PyObject_CallOneArg(saved.unpack.get(), saved.packed.get()));
+    if (!got) throw PythonError();
+    check_type(is_tensor(got.get()), "Output of saved tensor unpack_hook expected to be a Tensor but got result of type ",
+               Py_TYPE(got.get())->tp_name);
+    Tensor plain = make_alias(Tensor::borrow(reinterpret_cast<TensorObject*>(got.get())));
+    if (!history) return plain;
+    if (history->kind == NodeKind::Accumulate) return adopt_accumulator(plain, history);
+    set_history(plain, history, saved.output_nr);
+    return plain;
+  }
+  const Tensor& t = saved.tensor;
+  if (t.version() != saved.version) [[unlikely]] {
+    const char* writer = t->version->writer;
+    fail(ErrorKind::Runtime, node->name, ": one of the variables needed for gradient computation has been modified by an "
+         "inplace operation: ", describe(saved), ", is at version ", t.version(), "; expected version ", saved.version,
+         " instead. ", writer ? "The last write was by " : "", writer ? writer : "", writer ? ". " : "",
+         "Clone it before that write, or write after backward.");
+  }
+  if (!saved.is_output || !grad_enabled()) return t;
+  Tensor with_history = make_alias(t);
+  set_history(with_history, history, saved.output_nr);
+  return with_history;
+}
+
+}  // namespace lg
