@@ -21,6 +21,7 @@ namespace {
 
 thread_local int depth = 0;
 thread_local int64_t task_id = -1;
+thread_local GraphTask* task = nullptr;
 int64_t next_task_id = 0;
 constexpr int max_depth = 60;           // nested backwards on one stack; deeper ones go to a fresh thread
 constexpr int signal_check_period = 64;  // nodes between looks for Ctrl-C
@@ -56,6 +57,8 @@ class GraphTask {
     // Last: dropping references may destroy nodes.
     request_.roots.clear();
   }
+
+  bool will_execute(NodeObject* node) { return known(node) && state(node).needed; }
 
   Grads run() {
     for (const Edge& root : request_.roots) visit(root.node.get());
@@ -245,20 +248,25 @@ class GraphTask {
 };
 
 int64_t current_task_id() { return task_id; }
+bool will_execute_node(NodeObject* node) { return task && task->will_execute(node); }
 
 namespace {
 
 Grads run_here(BackwardRequest& request) {
   struct Frame {
-    Frame() : before(std::exchange(task_id, next_task_id++)) { ++depth; }
+    explicit Frame(GraphTask* now) : id(std::exchange(task_id, next_task_id++)), outer(std::exchange(task, now)) { ++depth; }
     ~Frame() {
       --depth;
-      task_id = before;
+      task_id = id;
+      task = outer;
     }
-    int64_t before;
-  } frame;
+    int64_t id;
+    GraphTask* outer;
+  };
   GradMode mode(request.create_graph);
-  return GraphTask(request).run();
+  GraphTask running(request);
+  Frame frame(&running);
+  return running.run();
 }
 
 /// A backward nested too deep for this stack: run it on a new thread and wait.

@@ -18,6 +18,8 @@ struct BackwardRequest {
 Grads run_backward(BackwardRequest request);
 /// Number of the backward that runs in this thread; -1 outside one.
 int64_t current_task_id();
+/// Will the backward that runs in this thread run `node`?
+bool will_execute_node(NodeObject* node);
 
 /// Calls the functions of a hook dict on `grad`; each may replace it.
 Tensor call_tensor_hooks(PyObject* functions, Tensor grad);

@@ -1,0 +1,23 @@
+// The operator families: each has a file in ops/ that ends with its def_<family>.
+#pragma once
+
+#include "python/def.h"
+
+#define LG_FAMILIES(X) \
+  X(copy)              \
+  X(pointwise)         \
+  X(create)            \
+  X(shape)             \
+  X(index)             \
+  X(reduce)            \
+  X(norm)              \
+  X(loss)              \
+  X(matmul)            \
+  X(sort)              \
+  X(random)
+
+namespace lg {
+#define X(family) void def_##family(Ops& ops);
+LG_FAMILIES(X)
+#undef X
+}  // namespace lg

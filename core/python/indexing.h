@@ -1,0 +1,11 @@
+// x[key] and x[key] = value.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace lg {
+
+Tensor get_item(const Tensor& x, PyObject* key);
+void set_item(const Tensor& x, PyObject* key, PyObject* value);
+
+}  // namespace lg
