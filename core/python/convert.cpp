@@ -308,19 +308,8 @@ void resize_tensor(const Tensor& t, const Dims& sizes) {
   int64_t numel = checked_numel(sizes, itemsize(t.dtype())), end;
   Dims strides = contiguous_strides(sizes);
   check(!__builtin_add_overflow(numel, t.offset(), &end), "resize_: size overflows");
-  Storage* old = t->storage;
-  if (end * itemsize(t.dtype()) > old->bytes) {
-    check(old->resizable, "resize_: Trying to resize storage that is not resizable: its memory belongs to another object");
-    // Other tensors may look at the storage: it grows in place, so that they go on sharing it.
-    int64_t bytes = end * itemsize(t.dtype());
-    if (t.device() != Device::Meta) {
-      void* wider = allocate(size_t(bytes));
-      if (old->bytes) std::memcpy(wider, old->data, size_t(old->bytes));
-      deallocate(old->data, size_t(old->bytes));
-      old->data = wider;
-    }
-    old->bytes = bytes;
-  }
+  int64_t bytes = end * itemsize(t.dtype());
+  if (bytes > t->storage->bytes) grow_storage(t->storage, bytes);
   set_geometry(t.get(), sizes, std::move(strides));
 }
 

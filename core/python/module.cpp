@@ -7,6 +7,7 @@
 #include "python/node.h"
 #include "python/numpy.h"
 #include "python/runtime.h"
+#include "python/storage.h"
 #include "python/subclass.h"
 #include "python/tensor.h"
 
@@ -17,6 +18,7 @@ static void init(PyObject* module) {
   init_node_type(module);
   init_function(module);
   init_tensor_type(module);
+  init_storage_type(module);
   init_autograd(module);
   init_runtime(module);
   init_generator(module);

@@ -10,6 +10,7 @@
 #include "python/indexing.h"
 #include "python/node.h"
 #include "python/numpy.h"
+#include "python/storage.h"
 #include "python/subclass.h"
 
 namespace lg {
@@ -562,43 +563,8 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   });
 }
 
-// ---- storage as Python sees it
-
-struct StorageObject {
-  PyObject_HEAD
-  TensorObject* tensor;
-};
-void storage_dealloc(PyObject* self) {
-  Py_DECREF(reinterpret_cast<PyObject*>(reinterpret_cast<StorageObject*>(self)->tensor));
-  PyObject_Free(self);
-}
-Storage* storage_of(PyObject* self) { return reinterpret_cast<StorageObject*>(self)->tensor->storage; }
-PyObject* storage_nbytes(PyObject* self, PyObject*) { return PyLong_FromLongLong(storage_of(self)->bytes); }
-PyObject* storage_data_ptr(PyObject* self, PyObject*) { return PyLong_FromVoidPtr(storage_of(self)->data); }
-Py_ssize_t storage_length(PyObject* self) { return Py_ssize_t(storage_of(self)->bytes); }
-PyObject* storage_cdata(PyObject* self, void*) { return PyLong_FromVoidPtr(storage_of(self)); }
-PyMethodDef storage_methods[] = {{"nbytes", storage_nbytes, METH_NOARGS, "Bytes of the storage."},
-                                 {"size", storage_nbytes, METH_NOARGS, "Bytes of the storage."},
-                                 {"data_ptr", storage_data_ptr, METH_NOARGS, "Address of its first byte."},
-                                 {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef storage_getset[] = {{"_cdata", storage_cdata, nullptr, "Identity of the storage.", nullptr},
-                                {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PySequenceMethods storage_sequence = {.sq_length = storage_length};
-PyTypeObject storage_type = [] {
-  PyTypeObject t = {PyVarObject_HEAD_INIT(nullptr, 0)};
-  t.tp_name = "leafgrad.UntypedStorage";
-  t.tp_basicsize = sizeof(StorageObject);
-  t.tp_dealloc = storage_dealloc;
-  t.tp_methods = storage_methods;
-  t.tp_getset = storage_getset;
-  t.tp_as_sequence = &storage_sequence;
-  t.tp_flags = Py_TPFLAGS_DEFAULT;
-  return t;
-}();
 PyObject* m_untyped_storage(PyObject* self, PyObject*) {
-  auto* s = PyObject_New(StorageObject, &storage_type);
-  if (s) s->tensor = raw(Py_NewRef(self));
-  return reinterpret_cast<PyObject*>(s);
+  return guarded([&] { return storage_to_python(raw(self)->storage); });
 }
 
 template <class F>
@@ -724,11 +690,9 @@ void init_tensor_type(PyObject* module) {
   PyType_Spec spec = {"leafgrad.Tensor", sizeof(TensorObject), 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   PyObject* type = PyType_FromSpec(&spec);
-  if (!type || PyType_Ready(&storage_type) < 0) throw PythonError();
+  if (!type) throw PythonError();
   set_tensor_type(reinterpret_cast<PyTypeObject*>(type));
-  if (PyObject_SetAttrString(module, "Tensor", type) < 0 ||
-      PyObject_SetAttrString(module, "UntypedStorage", reinterpret_cast<PyObject*>(&storage_type)) < 0)
-    throw PythonError();
+  if (PyObject_SetAttrString(module, "Tensor", type) < 0) throw PythonError();
 }
 
 void set_slot_operators(const Ops& ops) { all_ops = &ops; }

@@ -1,6 +1,10 @@
 // Storage and version counters: two small structs that come and go with every tensor, so each has a free list.
 #include "tensor/storage.h"
 
+#include <cstring>
+
+#include "runtime/error.h"
+
 namespace lg {
 
 namespace {
@@ -49,6 +53,18 @@ void free_storage(Storage* storage) noexcept {
   if (!owner && storage->data) deallocate(storage->data, size_t(storage->bytes));
   storages.give(storage);
   Py_XDECREF(owner);  // last: it may run Python code
+}
+
+void grow_storage(Storage* storage, int64_t bytes) {
+  check(storage->resizable,
+        "resize_: Trying to resize storage that is not resizable: its memory belongs to another object, or is shared with one");
+  if (storage->device != Device::Meta) {
+    void* wider = allocate(size_t(bytes));
+    if (storage->bytes) std::memcpy(wider, storage->data, size_t(storage->bytes));
+    deallocate(storage->data, size_t(storage->bytes));
+    storage->data = wider;
+  }
+  storage->bytes = bytes;
 }
 
 VersionCounter* new_version() { return new (versions.take()) VersionCounter{1, 0, nullptr}; }

@@ -28,6 +28,8 @@ struct Storage {
 Storage* new_storage(int64_t bytes, Device device);                                  // refs = 1
 Storage* borrow_storage(void* data, int64_t bytes, PyObject* owner, bool read_only);  // takes a reference to owner
 void free_storage(Storage* storage) noexcept;
+/// More room at the end.  All tensors that look at the storage go on sharing it.
+void grow_storage(Storage* storage, int64_t bytes);
 VersionCounter* new_version();
 void free_version(VersionCounter* version) noexcept;
 
