@@ -63,3 +63,11 @@ def test_meta_storage_has_a_size_but_no_address():
     storage = torch.empty(3, device="meta").untyped_storage()
     assert storage.nbytes() == 12
     assert storage.data_ptr() == 0
+
+
+def test_memory_that_numpy_looks_at_cannot_be_resized():
+    t = torch.arange(4.0)
+    array = t.numpy()
+    with pytest.raises(RuntimeError, match="not resizable"):
+        t.untyped_storage().resize_(4000)
+    assert array.tolist() == [0, 1, 2, 3]
