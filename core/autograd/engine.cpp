@@ -22,6 +22,7 @@ namespace {
 thread_local int depth = 0;
 thread_local int64_t task_id = -1;
 thread_local GraphTask* task = nullptr;
+thread_local bool limited = false;  // a backward on this stack was given inputs
 int64_t next_task_id = 0;
 constexpr int max_depth = 60;           // nested backwards on one stack; deeper ones go to a fresh thread
 constexpr int signal_check_period = 64;  // nodes between looks for Ctrl-C
@@ -248,24 +249,32 @@ class GraphTask {
 };
 
 int64_t current_task_id() { return task_id; }
+bool is_backward_limited() { return limited; }
 bool will_execute_node(NodeObject* node) { return task && task->will_execute(node); }
 
 namespace {
 
 Grads run_here(BackwardRequest& request) {
   struct Frame {
-    explicit Frame(GraphTask* now) : id(std::exchange(task_id, next_task_id++)), outer(std::exchange(task, now)) { ++depth; }
+    Frame(GraphTask* now, bool has_inputs)
+        : id(std::exchange(task_id, next_task_id++)),
+          outer(std::exchange(task, now)),
+          was_limited(std::exchange(limited, limited || has_inputs)) {
+      ++depth;
+    }
     ~Frame() {
       --depth;
       task_id = id;
       task = outer;
+      limited = was_limited;
     }
     int64_t id;
     GraphTask* outer;
+    bool was_limited;
   };
   GradMode mode(request.create_graph);
   GraphTask running(request);
-  Frame frame(&running);
+  Frame frame(&running, !request.inputs.empty());
   return running.run();
 }
 
@@ -275,10 +284,12 @@ Grads run_on_new_thread(BackwardRequest& request) {
   std::exception_ptr error;
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
   ThreadMode mode = thread_mode;
+  bool was_limited = limited;
   PyThreadState* mine = PyEval_SaveThread();
   std::thread([&] {
     PyGILState_STATE gil = PyGILState_Ensure();
     thread_mode = mode;
+    limited = was_limited;
     try {
       result = run_here(request);
     } catch (const PythonError&) {

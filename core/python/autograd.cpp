@@ -164,6 +164,7 @@ PyObject* grad_accumulator(PyObject*, PyObject* leaf) {
   });
 }
 PyObject* task_id(PyObject*, PyObject*) { return PyLong_FromLongLong(current_task_id()); }
+PyObject* is_checkpoint_valid(PyObject*, PyObject*) { return PyBool_FromLong(!is_backward_limited()); }
 PyObject* will_execute(PyObject*, PyObject* node) {
   return guarded([&]() -> PyObject* {
     check_type(PyObject_TypeCheck(node, node_type()), "_will_engine_execute_node needs a Node");
@@ -214,6 +215,7 @@ PyMethodDef functions[] = {
     {"is_anomaly_check_nan_enabled", is_anomaly_nan, METH_NOARGS, "Does anomaly mode look for NaN?"},
     {"_grad_accumulator", grad_accumulator, METH_O, "The AccumulateGrad node of a leaf."},
     {"_current_graph_task_id", task_id, METH_NOARGS, "Number of the running backward; -1 outside."},
+    {"_is_checkpoint_valid", is_checkpoint_valid, METH_NOARGS, "No backward with inputs is running."},
     {"_will_engine_execute_node", will_execute, METH_O, nullptr},
     {"_increment_version", increment_version, METH_O, nullptr},
     {"_unsafe_set_version_counter", set_versions, METH_VARARGS, nullptr},
