@@ -8,10 +8,11 @@ import pickle
 import warnings
 from collections import OrderedDict
 
-import leafgrad as torch
 import pytest
-from leafgrad import nn
 from support import assert_near
+
+import leafgrad as torch
+from leafgrad import nn
 
 
 class Net(nn.Module):
@@ -26,7 +27,7 @@ class Net(nn.Module):
         return self.second(torch.relu(self.first(x)))
 
 
-# ---- Attributes and registration ---------------------------------------------------------------------------------------
+# ---- Attributes and registration -------------------------------------------------------------------------------------
 
 
 def test_assigned_members_are_registered_and_found():
@@ -145,7 +146,7 @@ def test_parameter_and_buffer_are_tensors_of_their_own_kind():
     assert nn.Parameter().shape == (0,)
 
 
-# ---- Walking the tree --------------------------------------------------------------------------------------------------
+# ---- Walking the tree ------------------------------------------------------------------------------------------------
 
 
 def test_shared_members_are_given_once_unless_asked_otherwise():
@@ -176,9 +177,9 @@ def test_members_are_found_by_path():
     assert net.get_buffer("inner.count") is net.inner.count
     with pytest.raises(AttributeError, match="Net has no attribute `third`"):
         net.get_submodule("inner.third.x")
-    with pytest.raises(AttributeError, match="`count` is not an nn.Module"):
+    with pytest.raises(AttributeError, match=r"`count` is not an nn.Module"):
         net.get_submodule("inner.count")
-    with pytest.raises(AttributeError, match="`count` is not an nn.Parameter"):
+    with pytest.raises(AttributeError, match=r"`count` is not an nn.Parameter"):
         net.get_parameter("inner.count")
     with pytest.raises(AttributeError, match="`weight` is not a buffer"):
         net.get_buffer("inner.first.weight")
@@ -195,7 +196,7 @@ def test_apply_visits_children_first():
     assert seen == ["Linear", "Linear", "Net"]
 
 
-# ---- Modes, gradients, conversion ----------------------------------------------------------------------------------------
+# ---- Modes, gradients, conversion ------------------------------------------------------------------------------------
 
 
 def test_train_and_eval_reach_all_modules():
@@ -244,7 +245,7 @@ def test_moving_to_meta_and_back_empty():
     assert not net.first.weight.is_meta and net.first.weight.requires_grad
 
 
-# ---- Forward hooks -------------------------------------------------------------------------------------------------------
+# ---- Forward hooks ---------------------------------------------------------------------------------------------------
 
 
 def test_forward_hooks_may_replace_arguments_and_result():
@@ -317,7 +318,7 @@ def test_hooks_on_all_modules():
     assert len(seen) == 9
 
 
-# ---- Backward hooks ------------------------------------------------------------------------------------------------------
+# ---- Backward hooks --------------------------------------------------------------------------------------------------
 
 
 def test_full_backward_hook_sees_and_replaces_gradients():
@@ -358,7 +359,9 @@ def test_full_backward_hook_without_inputs_that_require_grad_warns():
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")
 def test_full_backward_hook_without_inputs_that_require_grad():
     net, seen = nn.Linear(1, 1), []
-    handle = net.register_full_backward_hook(lambda module, grad_in, grad_out: seen.append((grad_in, grad_out[0].item())))
+    handle = net.register_full_backward_hook(
+        lambda module, grad_in, grad_out: seen.append((grad_in, grad_out[0].item()))
+    )
     net(torch.ones(1, 1)).backward()
     assert seen == [((None,), 1.0)]
     handle.remove()
@@ -377,7 +380,7 @@ def test_backward_hook_with_several_arguments_and_outputs():
     a, b = torch.ones(1, requires_grad=True), torch.ones(1, requires_grad=True)
     first, second = net(a, "text", b)
     (first * 5 + second * 7).backward()
-    (grad_in, grad_out), = seen
+    ((grad_in, grad_out),) = seen
     assert grad_in[1] is None and (grad_in[0].item(), grad_in[2].item()) == (21.0, 10.0)
     assert (grad_out[0].item(), grad_out[1].item()) == (5.0, 7.0)
 
@@ -396,7 +399,7 @@ def test_full_and_plain_backward_hooks_do_not_mix():
         net.register_backward_hook(lambda *args: None)
 
 
-# ---- State -----------------------------------------------------------------------------------------------------------------
+# ---- State -----------------------------------------------------------------------------------------------------------
 
 
 def test_state_dict_has_parameters_and_persistent_buffers():
@@ -406,7 +409,7 @@ def test_state_dict_has_parameters_and_persistent_buffers():
     assert not state["first.weight"].requires_grad and type(state["first.weight"]) is torch.Tensor
     assert state["first.weight"].data_ptr() == net.first.weight.data_ptr()
     assert net.state_dict(keep_vars=True)["first.weight"] is net.first.weight
-    assert list(net.state_dict(prefix="net."))[0] == "net.count"
+    assert next(iter(net.state_dict(prefix="net."))) == "net.count"
     assert state._metadata["first"] == {"version": 1}
 
 
@@ -457,7 +460,6 @@ def test_state_dict_hooks_run_in_their_places():
     net, calls = Net(), []
     net.register_state_dict_pre_hook(lambda module, prefix, keep_vars: calls.append(("pre", prefix, keep_vars)))
 
-
     def drop_count(module, state, prefix, metadata):
         del state["count"]
 
@@ -493,11 +495,11 @@ def test_extra_state_is_saved_and_loaded():
     assert net.state_dict() == {"_extra_state": {"n": 4}}
     other.load_state_dict(net.state_dict())
     assert other.n == 4
-    with pytest.raises(RuntimeError, match='Missing key.*"_extra_state"'):
+    with pytest.raises(RuntimeError, match=r'Missing key.*"_extra_state"'):
         other.load_state_dict({})
 
 
-# ---- Copies, pickling, printing --------------------------------------------------------------------------------------------
+# ---- Copies, pickling, printing --------------------------------------------------------------------------------------
 
 
 def test_deepcopy_and_pickle_give_independent_equal_modules():

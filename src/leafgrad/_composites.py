@@ -200,8 +200,8 @@ def broadcast_shapes(*shapes: Any) -> Size:
                 raise RuntimeError(f"Trying to create tensor with negative dimension ({size}): {shape}")
             if size != 1 and result[position] not in (1, size):
                 raise RuntimeError(
-                    "Shape mismatch: objects cannot be broadcast to a single shape: "
-                    f"{', '.join(map(str, shapes))} differ in dimension {position}."
+                    f"Attempting to broadcast a dimension of length {size} at {position}! Shape mismatch: the sizes of "
+                    f"{', '.join(map(str, shapes))} there must be equal or 1."
                 )
             if size != 1:
                 result[position] = size
@@ -241,7 +241,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         for position, vector in enumerate(vectors)
     ]
     if swap:
-        grids = [grid.transpose(0, 1) for grid in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

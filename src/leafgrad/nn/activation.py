@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from leafgrad._core import empty
@@ -274,13 +275,30 @@ class Threshold(Module):
         return f"threshold={self.threshold}, value={self.value}" + (", inplace=True" if self.inplace else "")
 
 
+def _warn_of_old_name(old: str, new: str) -> None:
+    warnings.warn(f"keyword argument `{old}` is deprecated and renamed to `{new}`", FutureWarning, stacklevel=3)
+
+
 class Hardtanh(Module):
-    """Each element, limited to ``[min_val, max_val]``."""
+    """Each element, limited to ``[min_val, max_val]``; `min_value` and `max_value` are old names of these."""
 
     __constants__ = ("inplace", "max_val", "min_val")
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
         super().__init__()
+        if min_value is not None:
+            _warn_of_old_name("min_value", "min_val")
+            min_val = min_value
+        if max_value is not None:
+            _warn_of_old_name("max_value", "max_val")
+            max_val = max_value
         if min_val >= max_val:
             raise AssertionError(f"max_val must be larger than min_val: they are {max_val} and {min_val}")
         self.min_val = min_val

@@ -162,7 +162,8 @@ def _with_step_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     """`step` with the hooks of the optimizer, and of all optimizers, before and after it."""
 
     @functools.wraps(step)
-    def wrapper(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        self = args[0]  # hooks see, and may replace, it among the arguments
         for hook in chain(_global_pre_hooks.values(), self._optimizer_step_pre_hooks.values()):
             answer = hook(self, args, kwargs)
             if answer is not None:
@@ -171,7 +172,7 @@ def _with_step_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
                         f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {answer}."
                     )
                 args, kwargs = answer
-        result = step(self, *args, **kwargs)
+        result = step(*args, **kwargs)
         for hook in chain(self._optimizer_step_post_hooks.values(), _global_post_hooks.values()):
             hook(self, args, kwargs)
         return result
