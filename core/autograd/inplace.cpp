@@ -99,8 +99,8 @@ static void keep_old_value(const Tensor& x, NodeObject* node) {
 Tensor assign(const char* op, const Tensor& x, const Tensor& result) {
   check(result.sizes() == x.sizes(), op, ": output with shape ", x.sizes(), " doesn't match the broadcast shape ",
         result.sizes());
-  check(can_cast(result.dtype(), x.dtype()), op, ": result type ", name(result.dtype()), " can't be cast to the desired "
-        "output type ", name(x.dtype()));
+  check(can_cast(result.dtype(), x.dtype()), op, ": result type ", scalar_type_name(result.dtype()),
+        " can't be cast to the desired output type ", scalar_type_name(x.dtype()));
   check_inplace(op, x, result);
   Tensor y = to_dtype(result, x.dtype());
   Node history = grad_enabled() ? grad_fn(y) : Node();

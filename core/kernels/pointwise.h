@@ -5,6 +5,12 @@
 
 namespace lg {
 
+/// Constants of the table's rules.
+namespace math {
+inline constexpr double ln2 = 0.69314718055994530942, ln10 = 2.30258509299404568402;
+inline constexpr double two_by_sqrt_pi = 1.12837916709551257390;
+}  // namespace math
+
 /// On which dtypes a row is defined.
 enum On : unsigned {
   booleans = 1, integers = 2, floats = 4, complexes = 8,

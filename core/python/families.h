@@ -6,6 +6,7 @@
 #define LG_FAMILIES(X) \
   X(copy)              \
   X(pointwise)         \
+  X(arithmetic)        \
   X(create)            \
   X(shape)             \
   X(index)             \

@@ -65,6 +65,12 @@ inline constexpr DType real_of(DType d) {
 inline constexpr DType complex_of(DType d) {
   return d == DType::Float64 || d == DType::Complex128 ? DType::Complex128 : DType::Complex64;
 }
+/// What PyTorch's messages and tensor type names call it: Float, Long, ...
+inline constexpr const char* scalar_type_name(DType d) {
+  constexpr const char* names[] = {"Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double",
+                                   "ComplexFloat", "ComplexDouble"};
+  return names[int(d)];
+}
 inline std::ostream& operator<<(std::ostream& out, DType d) { return out << name(d); }
 
 template <class T>
