@@ -297,7 +297,7 @@ def test_hooks_that_are_always_called_see_failures():
 
 
 def test_hooks_on_all_modules():
-    module_api = nn.modules.module if hasattr(nn, "modules") else nn._hooks
+    module_api = nn.modules.module
     seen = []
     handles = [
         module_api.register_module_forward_pre_hook(lambda module, args: seen.append("pre")),
@@ -563,3 +563,10 @@ def test_positional_state_dict_arguments_warn():
             nn.ReLU().state_dict(destination)
     with io.StringIO():
         assert nn.ReLU().state_dict(destination=destination) is destination
+
+
+def test_layers_are_found_under_their_families_too():
+    from leafgrad.nn.modules.container import Sequential
+    from leafgrad.nn.modules.module import Module
+
+    assert Module is nn.Module and Sequential is nn.Sequential and nn.modules.linear.Linear is nn.Linear

@@ -2,6 +2,7 @@
 
 from leafgrad.nn import functional as functional
 from leafgrad.nn import init as init
+from leafgrad.nn import modules as modules
 from leafgrad.nn import utils as utils
 from leafgrad.nn.activation import *
 from leafgrad.nn.container import *

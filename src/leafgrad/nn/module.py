@@ -19,6 +19,16 @@ from leafgrad._typename import typename
 from leafgrad.autograd.grad_mode import no_grad
 from leafgrad.nn import _hooks
 from leafgrad.nn._backward_hook import BackwardHook
+from leafgrad.nn._hooks import (
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from leafgrad.nn._state import StateMixin
 from leafgrad.nn.parameter import Buffer, Parameter
 
@@ -28,7 +38,17 @@ if TYPE_CHECKING:
 
     from leafgrad.utils.hooks import RemovableHandle
 
-__all__ = ["Module"]
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 
 def _forward_unimplemented(self: Module, *input: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
+from leafgrad import _core
 from leafgrad._core import Tensor, empty, preserve_format
 
 __all__ = ["Buffer", "Parameter"]
@@ -54,6 +55,9 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return _rebuild_parameter, (type(self), self.data, self.requires_grad, dict(self.__dict__), OrderedDict())
+
+
+_core._register_parameter(Parameter)  # operators treat parameters as plain tensors, and give plain tensors
 
 
 def _rebuild_parameter(
