@@ -25,6 +25,8 @@ enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, 
   X(pointwise, (Row row, DType dtype, const Strided* operands))                                           \
   /* the same on dense memory of that dtype, n elements each; bit k of `constants`: operand k is one element */ \
   X(pointwise_dense, (Row row, DType dtype, int64_t n, char* const* data, unsigned constants))            \
+  /* triangle.cpp */                                                                                     \
+  X(triangle, (Strided y, Strided x, int64_t diagonal, bool upper))                                       \
   /* create.cpp */                                                                                        \
   X(arange, (Strided y, double start, double step))           /* y[i] = start + i step */               \
   X(arange_integers, (Strided y, int64_t start, int64_t step))                                           \
