@@ -1,0 +1,205 @@
+// x[key] and x[key] = value: a key becomes views (ints, slices, None, Ellipsis) and then, if it has index tensors, one
+// read or write by advanced indexing.
+#include "python/indexing.h"
+
+#include "ops/ops.h"
+#include "python/convert.h"
+#include "python/tensor.h"
+
+namespace lg {
+
+using namespace binding;
+
+namespace {
+
+bool is_ellipsis(PyObject* o) { return o == Py_Ellipsis; }
+
+/// What a list, a range, an array stands for as an index.
+Tensor index_tensor(PyObject* object) {
+  if (is_tensor(object)) return as_tensor_handle(object);
+  Object args = Object::steal(PyTuple_Pack(1, object));
+  Object made = Object::steal(call_python("leafgrad._core", "as_tensor", args.get(), nullptr));
+  Tensor t = as_tensor_handle(made.get());
+  // An empty list has no dtype of its own.
+  return t.numel() == 0 && is_inexact(t.dtype()) ? cast(t, DType::Int64) : t;
+}
+
+bool is_index_tensor(PyObject* o) {
+  return is_tensor(o) || PyList_Check(o) || PyTuple_Check(o) || PyRange_Check(o) || (PySequence_Check(o) && !PyUnicode_Check(o) && !PyBytes_Check(o));
+}
+
+bool is_mask(const Tensor& t) { return t.dtype() == DType::Bool || t.dtype() == DType::UInt8; }
+
+std::optional<int64_t> bound(PyObject* o) {
+  if (o == Py_None) return std::nullopt;
+  Object index = Object::steal(PyNumber_Index(o));
+  if (!index) throw PythonError();
+  // Bounds clip: one beyond 64 bits is as good as the greatest.
+  int overflow;
+  int64_t v = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
+  return overflow > 0 ? INT64_MAX : overflow < 0 ? INT64_MIN + 1 : v;
+}
+
+Tensor take_slice(const Tensor& x, int64_t dim, PyObject* key, bool keep_whole) {
+  auto* s = reinterpret_cast<PySliceObject*>(key);
+  std::optional<int64_t> step = bound(s->step), start = bound(s->start), stop = bound(s->stop);
+  check_value(step.value_or(1) != 0, "slice step cannot be zero");
+  check_value(step.value_or(1) > 0, "step must be greater than zero: leafgrad slices go forward, flip() reverses");
+  bool whole = !step.has_value() && !start.has_value() && !stop.has_value();
+  return whole && !keep_whole ? x : slice(x, dim, start, stop, step.value_or(1));
+}
+
+int64_t position(PyObject* o) {
+  Object index = Object::steal(PyNumber_Index(o));
+  if (!index) throw PythonError();
+  int overflow;
+  int64_t v = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
+  check_index(!overflow, "index is out of range: it does not fit 64 bits");
+  return v;
+}
+
+Tensor select_at(const Tensor& x, int64_t dim, int64_t index) {
+  int64_t size = x.size(dim);
+  check_index(index >= -size && index < size, "index ", index, " is out of bounds for dimension ", dim, " with size ", size);
+  return select(x, dim, index);
+}
+
+[[noreturn]] void bad_key(PyObject* o) {
+  fail(ErrorKind::Index, "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+       Py_TYPE(o)->tp_name, ")");
+}
+
+/// The key's views of x, and the index tensors left over, one slot for each dimension of that view.
+struct Parsed {
+  Tensor view;
+  Tensors indices;
+  bool advanced = false;
+};
+
+Parsed parse(const Tensor& x, PyObject* key) {
+  Object tuple = PyTuple_Check(key) ? Object::borrow(key) : Object::steal(PyTuple_Pack(1, key));
+  Py_ssize_t n = PyTuple_GET_SIZE(tuple.get());
+  // First pass: how many dimensions does the key speak of?
+  SmallVec<Tensor, 4> tensors(static_cast<size_t>(n));
+  int64_t specified = 0;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* o = PyTuple_GET_ITEM(tuple.get(), i);
+    if (o == Py_None || is_ellipsis(o) || PyBool_Check(o)) continue;
+    if (PySlice_Check(o) || (!is_tensor(o) && PyIndex_Check(o) && !PySequence_Check(o))) {
+      ++specified;
+      continue;
+    }
+    if (!is_index_tensor(o)) bad_key(o);
+    tensors[size_t(i)] = index_tensor(o);
+    const Tensor& t = tensors[size_t(i)];
+    check_index(is_integral(t.dtype()), "tensors used as indices must be long, int, byte or bool tensors, got ", t.dtype());
+    specified += is_mask(t) ? t.dim() : 1;
+  }
+  check_index(specified <= x.dim(), x.dim() == 0 && specified ? "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to "
+              "convert a 0-dim tensor to a number; too many indices" : "too many indices", " for tensor of dimension ", x.dim());
+  Parsed p{x, {}, false};
+  bool single = n == 1;
+  int64_t dim = 0;
+  int64_t folded = 0;  // dimensions of masks beyond the one slot that each takes in `indices`
+  auto put = [&](const Tensor& t) {
+    while (int64_t(p.indices.size()) < dim - folded) p.indices.push_back(Tensor());
+    p.indices.push_back(t);
+    p.advanced = true;
+  };
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* o = PyTuple_GET_ITEM(tuple.get(), i);
+    const Tensor& t = tensors[size_t(i)];
+    if (o == Py_None) {
+      p.view = unsqueeze(p.view, dim++);
+    } else if (is_ellipsis(o)) {
+      dim += x.dim() - specified;
+    } else if (PySlice_Check(o)) {
+      p.view = take_slice(p.view, dim++, o, single);
+    } else if (PyBool_Check(o)) {
+      p.view = unsqueeze(p.view, dim);
+      put(full({1}, o == Py_True, DType::Bool));
+      ++dim;
+    } else if (!t) {
+      p.view = select_at(p.view, dim, position(o));
+    } else if (t.dim() == 0 && !is_mask(t)) {
+      p.view = select_at(p.view, dim, item_of(t).to<int64_t>());
+    } else if (t.dim() == 0) {
+      p.view = unsqueeze(p.view, dim);
+      put(reshape(t, {1}));
+      ++dim;
+    } else {
+      put(t);
+      dim += is_mask(t) ? t.dim() : 1;
+      if (is_mask(t)) folded += t.dim() - 1;
+    }
+  }
+  return p;
+}
+
+}  // namespace
+
+Tensor get_item(const Tensor& x, PyObject* key) {
+  if (PyLong_CheckExact(key) && x.dim() > 0) return select_at(x, 0, position(key));
+  Parsed p = parse(x, key);
+  if (p.advanced) return index(p.view, p.indices);
+  if (!p.view.is(x)) return p.view;
+  // x[...], x[()]: a view of its own.
+  Tensor y = make_view(x, x.sizes(), x.strides(), x.offset());
+  if (Recorder record{"AliasBackward0", y, x}) record.vjp([](const Tensor& g) { return g; });
+  return y;
+}
+
+/// What is assigned, as a tensor that `x` can take.
+static Tensor value_for(const Tensor& x, PyObject* value) {
+  if (is_tensor(value)) return as_tensor_handle(value);
+  if (is_number(value)) {
+    if (PyLong_Check(value) && !PyBool_Check(value) && is_integral(x.dtype(), false)) {
+      int64_t v = integer_from_python(value);
+      int bits = int(8 * itemsize(x.dtype()));
+      bool fits = x.dtype() == DType::UInt8 ? v >= -255 && v <= 255
+                : bits == 64 || (v >= -(int64_t(1) << (bits - 1)) && v < (int64_t(1) << (bits - 1)));
+      check(fits, "value cannot be converted to type ", x.dtype(), " without overflow: ", v);
+    }
+    return cast(wrapped_number(value), x.dtype());
+  }
+  if (!is_index_tensor(value))
+    fail(ErrorKind::Type, "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", name(x.dtype()), " tensor");
+  Object args = Object::steal(PyTuple_Pack(1, value)), dtype = Object::steal(dtype_to_python(x.dtype()));
+  Object kwargs = Object::steal(Py_BuildValue("{s:O}", "dtype", dtype.get()));
+  Object made = Object::steal(call_python("leafgrad._core", "as_tensor", args.get(), kwargs.get()));
+  return as_tensor_handle(made.get());
+}
+
+/// Leading dimensions of size 1 of a value do not count.
+static Tensor without_leading_ones(const Tensor& v, int64_t dims) {
+  Tensor t = v;
+  while (t.dim() > dims && t.size(0) == 1) t = select(t, 0, 0);
+  return t;
+}
+
+void set_item(const Tensor& x, PyObject* key, PyObject* object) {
+  Tensor value = value_for(x, object);
+  Parsed p = parse(x, key);
+  if (!p.advanced) {
+    Tensor v = without_leading_ones(value, p.view.dim());
+    check(is_expandable_to(v.sizes(), p.view.sizes()), "shape mismatch: value tensor of shape ", value.sizes(), " cannot be broadcast to "
+          "indexing result of shape ", p.view.sizes());
+    copy_(p.view, v);
+    return;
+  }
+  Tensor typed = value.dtype() == x.dtype() || value.dim() ? value : to_dtype(value, x.dtype());
+  index_put_(p.view, p.indices, typed, /*accumulate=*/false);
+}
+
+Tensors indices_from_python(PyObject* sequence) {
+  check_type(PyTuple_Check(sequence) || PyList_Check(sequence), "indices must be a tuple or list of tensors");
+  Tensors ts;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i) {
+    PyObject* o = PySequence_Fast_ITEMS(sequence)[i];
+    check_type(o == Py_None || is_tensor(o), "indices must be tensors or None, got ", Py_TYPE(o)->tp_name);
+    ts.push_back(o == Py_None ? Tensor() : as_tensor_handle(o));
+  }
+  return ts;
+}
+
+}  // namespace lg
