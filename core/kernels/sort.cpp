@@ -160,22 +160,6 @@ void mode(Strided values, Strided indices, Strided x, int64_t dim) {
   });
 }
 
-/// Number, from 0, of each element's run of equals in a 1-d x; `y` holds one more: the count of runs.  NaN equals nothing.
-void number_runs(Strided y, Strided x) {
-  const int64_t n = x.sizes[0], stride = x.strides[0];
-  int64_t* out = y.as<int64_t>();
-  dispatch_all(x.dtype, [&]<class T>() {
-    using C = Compute<T>;
-    const T* in = x.as<const T>();
-    int64_t run = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      if (i && C(in[i * stride]) != C(in[(i - 1) * stride])) ++run;
-      out[i] = run;
-    }
-    out[n] = n ? run + 1 : 0;
-  });
-}
-
 /// For each value its place in the ascending line of `sorted` with the same leading dimensions (or in the only line);
 /// `right`: behind equals.  `sorted` and `values` share a dtype; `sorter` (data may be null) gives the order.
 void searchsorted(Strided y, Strided sorted, Strided values, Strided sorter, bool right) {

@@ -80,7 +80,6 @@ enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, 
   X(topk, (Strided values, Strided indices, Strided x, int64_t dim, bool largest))                        \
   X(select_rank, (Strided values, Strided indices, Strided x, int64_t dim, int64_t k, bool skip_nan))     \
   X(mode, (Strided values, Strided indices, Strided x, int64_t dim))                                      \
-  X(number_runs, (Strided y, Strided x))                                                                  \
   X(searchsorted, (Strided y, Strided sorted, Strided values, Strided sorter, bool right))                \
   /* matmul.cpp */                                                                                        \
   X(matmul, (Strided c, Strided a, Strided b, bool accumulate)) /* c (+)= a b on the last two dims; rows of c dense */

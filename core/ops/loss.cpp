@@ -1,0 +1,211 @@
+// Losses: negative log likelihood, cross entropy, squared error.  Every check comes before the first write.
+#include "ops/reduce.h"
+
+namespace lg {
+
+namespace {
+
+enum class Reduce { None, Mean, Sum };
+
+Reduce reduction_of(const std::string& name) {
+  if (name == "mean") return Reduce::Mean;
+  if (name == "sum") return Reduce::Sum;
+  check_value(name == "none", name, " is not a valid value for reduction");
+  return Reduce::None;
+}
+
+int64_t class_dim(const Tensor& x) { return x.dim() == 1 ? 0 : 1; }
+
+void check_weight(const Tensor& weight, int64_t classes, const Tensor& x) {
+  if (!weight) return;
+  check(weight.dim() == 1 && weight.numel() == classes, "weight tensor should be defined either for all ", classes,
+        " classes or no classes but got weight tensor of shape: ", weight.sizes());
+  check(weight.dtype() == x.dtype(), "nll_loss: expected scalar type ", type_name(x.dtype()), " but found ",
+        type_name(weight.dtype()));
+}
+
+/// Shapes and dtypes; then that every target is a class.
+void check_targets(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore) {
+  check_value(x.dim() > 0, "nll_loss: Expected 1 or more dimensions (got 0)");
+  check_implemented(is_floating(x.dtype()), "nll_loss", x);
+  check_value(x.dim() == 1 || (target.dim() > 0 && x.size(0) == target.size(0)), "nll_loss: Expected input batch_size (",
+              x.size(0), ") to match target batch_size (", target.dim() ? target.size(0) : 0, ").");
+  if (x.dim() <= 2) {
+    check(target.dim() <= 1, "nll_loss: 0D or 1D target tensor expected, multi-target not supported");
+    check(x.dim() == 2 || target.numel() == 1, "nll_loss: For 1D input, 1 target is expected, got ", target.numel());
+  } else {
+    Dims expected = x.sizes();
+    expected.erase(1);
+    check(target.sizes() == expected, "nll_loss: Expected target size ", expected, ", got ", target.sizes());
+  }
+  check(target.dtype() == DType::Int64 || target.dtype() == DType::UInt8,
+        "nll_loss: expected target dtype to be Long or Byte, but got ", type_name(target.dtype()));
+  const int64_t classes = x.size(class_dim(x));
+  check_weight(weight, classes, x);
+  if (target.is_meta()) return;
+  const Tensor all = contiguous(cast(target, DType::Int64));
+  const int64_t* t = all.data<int64_t>();
+  for (int64_t i = 0; i < all.numel(); ++i)
+    check_index(t[i] == ignore || (t[i] >= 0 && t[i] < classes), "Target ", t[i], " is out of bounds.");
+}
+
+/// (N, C, M) sizes of x of any rank: classes second, whatever follows joined.
+Dims batches(const Tensor& x) {
+  const int64_t N = x.dim() == 1 ? 1 : x.size(0), C = x.size(class_dim(x));
+  int64_t M = 1;
+  for (int64_t d = 2; d < x.dim(); ++d) M *= x.size(d);
+  return {N, C, M};
+}
+
+/// The rule in operators: g, times a constant for each target, goes to the target's class.
+Tensor nll_slope(const Tensor& g, const Tensor& target, const Tensor& weight, const Tensor& total, const Dims& sizes,
+                 int64_t ignore) {
+  const int64_t classes = sizes.size() == 1 ? 0 : 1;
+  Tensor share, index;
+  {
+    NoGrad off;
+    const Tensor ignored = eq(target, number(ignore));
+    index = masked_fill(target, ignored, number(0));
+    share = weight ? reshape(index_select(weight, 0, reshape(index, {-1})), index.sizes()) : ones_like(index, g.dtype());
+    share = masked_fill(-share, ignored, number(0));
+    if (total) share = share / total;
+    index = sizes.size() == 1 ? reshape(index, {1}) : unsqueeze(index, classes);
+  }
+  const Tensor values = sizes.size() == 1 ? reshape(g * share, {1}) : unsqueeze(g * share, classes);
+  return scatter(zeros(sizes, g.dtype(), g.device()), classes, index, values);
+}
+
+/// Sum of a contiguous tensor, without a record.
+Tensor plain_sum(const Tensor& x) {
+  NoGrad off;
+  return sum(x);
+}
+
+}  // namespace
+
+// loss = -weight[target] * x[target]; a mean is divided by the sum of those weights.
+Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore, const std::string& reduction) {
+  const Reduce mode = reduction_of(reduction);
+  check_targets(x, target, weight, ignore);
+  const Tensor classes = contiguous(cast(target, DType::Int64));
+  const Tensor factors = weight ? cast(contiguous(detach(weight)), x.dtype()) : none;
+  Tensor log_p = x;
+  const Dims shape = batches(x);
+  {
+    NoGrad off;
+    log_p = reshape(detach(x), shape);
+  }
+  Tensor each = make_tensor(target.sizes(), x.dtype(), x.device()), weights = empty_like(each);
+  x.kernels().nll(each.strided(), weights.strided(), log_p.strided(), classes.strided(),
+                  factors ? factors.strided() : Strided(), ignore);
+  Tensor y = each, total;
+  if (mode != Reduce::None) y = plain_sum(each);
+  if (mode == Reduce::Mean) {
+    NoGrad off;
+    total = plain_sum(weights);
+    y = y / total;
+  }
+  if (Recorder record{x.dim() <= 2 ? "NllLossBackward0" : "NllLoss2DBackward0", y, x})
+    record.vjp([target = record.save("target", classes), weight = record.save("weight", factors),
+                total = record.save("total_weight", total), sizes = x.sizes(), ignore](const Tensor& g) {
+      const Tensor t = *target, w = weight ? *weight : none, divisor = total ? *total : none;
+      if (grad_enabled()) return nll_slope(g, t, w, divisor, sizes, ignore);
+      Tensor dx = make_tensor(sizes, g.dtype(), g.device());
+      const Dims shape = batches(dx), strides = contiguous_strides(shape);
+      const Tensor same = contiguous(g);
+      dx.kernels().nll_backward({dx.data(), dx.dtype(), 3, shape.data(), strides.data()}, same.strided(), t.strided(),
+                                w ? w.strided() : Strided(), divisor ? divisor.strided() : Strided(), ignore);
+      return dx;
+    });
+  return y;
+}
+
+namespace {
+
+/// `weight` shaped to multiply x along its classes.
+Tensor class_weights(const Tensor& weight, const Tensor& x) {
+  Dims shape(x.dim(), 1);
+  shape[class_dim(x)] = weight.numel();
+  return view(weight, shape);
+}
+
+/// Cross entropy with probabilities as targets.
+Tensor soft_cross_entropy(const Tensor& log_p, const Tensor& probabilities, const Tensor& weight, Reduce mode,
+                          double smoothing) {
+  const int64_t classes = log_p.size(class_dim(log_p));
+  Tensor target = probabilities;
+  if (smoothing > 0) target = target * Scalar(1 - smoothing) + Scalar(smoothing / double(classes));
+  Tensor terms = log_p * target;
+  if (weight) terms = terms * class_weights(weight, log_p);
+  if (mode == Reduce::None) return -sum(terms, {class_dim(log_p)}, false);
+  const Tensor y = -sum(terms);
+  return mode == Reduce::Sum ? y : y / Scalar(double(log_p.numel()) / double(classes));
+}
+
+/// The share of label smoothing: mean over classes of -log_p, where the target is not ignored.
+Tensor smooth_loss(const Tensor& log_p, const Tensor& target, const Tensor& weight, int64_t ignore, Reduce mode) {
+  const Tensor weighed = weight ? log_p * class_weights(weight, log_p) : log_p;
+  const Tensor ignored = eq(target, number(ignore));
+  const Tensor loss = masked_fill(-sum(weighed, {class_dim(log_p)}, false), ignored, number(0));
+  if (mode == Reduce::None) return loss;
+  if (mode == Reduce::Sum) return sum(loss);
+  if (!weight) return sum(loss) / sum(logical_not(ignored));
+  const Tensor index = reshape(masked_fill(to_dtype(target, DType::Int64), ignored, number(0)), {-1});
+  const Tensor used = masked_fill(reshape(index_select(weight, 0, index), target.sizes()), ignored, number(0));
+  return sum(loss) / sum(used);
+}
+
+}  // namespace
+
+// Targets are class indices, or probabilities if they have x's shape.
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore_index,
+                     const std::string& reduction, double label_smoothing) {
+  const Reduce mode = reduction_of(reduction);
+  check_value(x.dim() > 0, "cross_entropy: Expected 1 or more dimensions (got 0)");
+  check(label_smoothing >= 0 && label_smoothing <= 1, "label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
+  if (x.sizes() == target.sizes()) {
+    check(is_floating(target.dtype()), "cross_entropy: Expected floating point type for target with class probabilities, got ",
+          type_name(target.dtype()));
+    check(ignore_index < 0, "cross_entropy: ignore_index is not supported for floating point target");
+    check_weight(weight, x.size(class_dim(x)), x);
+    return soft_cross_entropy(log_softmax(x, class_dim(x)), target, weight, mode, label_smoothing);
+  }
+  const Tensor log_p = log_softmax(x, class_dim(x));
+  const Tensor y = nll_loss(log_p, target, weight, ignore_index, reduction);
+  if (label_smoothing == 0) return y;
+  const double share = label_smoothing / double(x.size(class_dim(x)));
+  return y * Scalar(1 - label_smoothing) + smooth_loss(log_p, target, weight, ignore_index, mode) * Scalar(share);
+}
+
+// loss = (x - target)**2.   dL/dx = 2 (x - target) g, over n for a mean.
+Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduction) {
+  const Reduce mode = reduction_of(reduction);
+  check_implemented(is_inexact(result_type(x, target)), "mse_loss", x);
+  Tensor y;
+  int64_t n = 1;
+  {
+    NoGrad off;
+    const Tensor d = x - target;
+    y = d * d;
+    if (mode == Reduce::Mean) n = y.numel();
+    if (mode != Reduce::None) y = mode == Reduce::Mean ? mean(y) : sum(y);
+  }
+  if (Recorder record{"MseLossBackward0", y, x, target})
+    record.vjp([x = record.save("self", x), target = record.save("target", target), n](const Tensor& g, Needs need) -> Grads {
+      const Tensor dx = (*x - *target) * (g * Scalar(2.0 / double(n)));
+      return {need[0] ? dx : none, need[1] ? -dx : none};
+    });
+  return y;
+}
+
+void def_loss(Ops& ops) {
+  ops.def("nll_loss", &nll_loss, "input"_a, "target"_a, "weight"_a = None, "ignore_index"_a = -100, "reduction"_a = "mean",
+          "Negative log likelihood of the classes `target` under log-probabilities `input`.").function_only().no_out();
+  ops.def("cross_entropy", &cross_entropy, "input"_a, "target"_a, "weight"_a = None, "ignore_index"_a = -100,
+          "reduction"_a = "mean", "label_smoothing"_a = 0.0,
+          "Cross entropy between logits `input` and classes, or probabilities, `target`.").function_only().no_out();
+  ops.def("mse_loss", &mse_loss, "input"_a, "target"_a, "reduction"_a = "mean",
+          "Squared difference, reduced.").function_only().no_out();
+}
+
+}  // namespace lg
