@@ -24,6 +24,20 @@ struct Bundle {
 inline int64_t line_size(const Strided& t, int64_t dim) { return t.ndim ? t.sizes[dim] : 1; }
 inline int64_t line_stride(const Strided& t, int64_t dim) { return t.ndim ? t.strides[dim] : 1; }
 
+/// The steps of a bundle whose lines are next to each other in every tensor.
+struct Ones {
+  constexpr int64_t operator[](int) const { return 1; }
+};
+
+/// Calls f(steps) with b's steps, as constants where they are all 1: then loops over neighbours become vector code.
+template <int K, class F>
+void with_steps(const Bundle<K>& b, F&& f) {
+  bool dense = true;
+  for (int64_t s : b.step) dense &= s == 1;
+  if (dense) f(Ones());
+  else f(&b.step[0]);
+}
+
 /// Calls f(const Bundle<K>&) for all lines along `dim`, in parallel.  The tensors agree in all sizes but that of `dim`;
 /// `work` is about the cost of a line in elements of a light loop.
 template <int K, class F>

@@ -42,35 +42,66 @@ void softmax_row(T* y, const T* x, int64_t n, bool log) {
   using A = Compute<T>;
   const A top = lane_max<A>(x, n);
   // An infinite maximum gives NaN below, as it should; NaN in x reaches every y through the sum.
-  const A total = lane_sum<A>(n, [&](int64_t i) { return math::exp(A(x[i]) - top); });
-  if (log) {
+  if (log || !std::is_same_v<T, A>) {  // halves are too coarse to hold the exponentials in between
+    const A total = lane_sum<A>(n, [&](int64_t i) { return math::exp(A(x[i]) - top); });
     const A shift = math::log(total);
-    for (int64_t i = 0; i < n; ++i) y[i] = T(A(x[i]) - top - shift);
-  } else {
-    for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp(A(x[i]) - top) / total);
+    if (log)
+      for (int64_t i = 0; i < n; ++i) y[i] = T(A(x[i]) - top - shift);
+    else
+      for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp(A(x[i]) - top) / total);
+    return;
   }
+  for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp(A(x[i]) - top));
+  const A total = lane_sum<A>(n, [&](int64_t i) { return A(y[i]); });
+  for (int64_t i = 0; i < n; ++i) y[i] = T(A(y[i]) / total);
 }
 
 /// The same for a bundle of neighbouring columns, row after row.
-template <class T>
-void softmax_columns(T* y, const T* x, int64_t n, int64_t y_stride, int64_t x_stride, const Bundle<2>& b, bool log) {
+template <class T, class Steps>
+void softmax_columns(T* y, const T* x, int64_t n, int64_t y_stride, int64_t x_stride, int64_t count, Steps steps, bool log) {
   using A = Compute<T>;
   A top[bundle], total[bundle];
-  for (int64_t j = 0; j < b.count; ++j) {
+  for (int64_t j = 0; j < count; ++j) {
     top[j] = -A(INFINITY);
     total[j] = 0;
   }
-  auto at = [&](int64_t i, int64_t j) { return A(x[i * x_stride + j * b.step[1]]); };
+  auto at = [&](int64_t i, int64_t j) { return A(x[i * x_stride + j * steps[1]]); };
   for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j < b.count; ++j) top[j] = at(i, j) > top[j] ? at(i, j) : top[j];
+    for (int64_t j = 0; j < count; ++j) top[j] = at(i, j) > top[j] ? at(i, j) : top[j];
   for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j < b.count; ++j) total[j] += math::exp(at(i, j) - top[j]);
+    for (int64_t j = 0; j < count; ++j) total[j] += math::exp(at(i, j) - top[j]);
   if (log)
-    for (int64_t j = 0; j < b.count; ++j) total[j] = math::log(total[j]);
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j < b.count; ++j)
-      y[i * y_stride + j * b.step[0]] =
-          log ? T(at(i, j) - top[j] - total[j]) : T(math::exp(at(i, j) - top[j]) / total[j]);
+    for (int64_t j = 0; j < count; ++j) top[j] += math::log(total[j]);
+  for (int64_t i = 0; i < n; ++i) {
+    T* out = y + i * y_stride;
+    if (log)
+      for (int64_t j = 0; j < count; ++j) out[j * steps[0]] = T(at(i, j) - top[j]);
+    else
+      for (int64_t j = 0; j < count; ++j) out[j * steps[0]] = T(math::exp(at(i, j) - top[j]) / total[j]);
+  }
+}
+
+/// dx = y * (g - sum(g * y)) or dx = g - e**y * sum(g) for a bundle of columns.
+template <class T, class Steps>
+void softmax_slope_columns(T* dx, const T* g, const T* y, int64_t n, int64_t to, int64_t from, int64_t at, int64_t count,
+                           Steps steps, bool log) {
+  using A = Compute<T>;
+  A total[bundle] = {};
+  for (int64_t i = 0; i < n; ++i) {
+    const T *gi = g + i * from, *yi = y + i * at;
+    if (log)
+      for (int64_t j = 0; j < count; ++j) total[j] += A(gi[j * steps[1]]);
+    else
+      for (int64_t j = 0; j < count; ++j) total[j] += A(gi[j * steps[1]]) * A(yi[j * steps[2]]);
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    const T *gi = g + i * from, *yi = y + i * at;
+    T* out = dx + i * to;
+    if (log)
+      for (int64_t j = 0; j < count; ++j) out[j * steps[0]] = T(A(gi[j * steps[1]]) - math::exp(A(yi[j * steps[2]])) * total[j]);
+    else
+      for (int64_t j = 0; j < count; ++j) out[j * steps[0]] = T(A(yi[j * steps[2]]) * (A(gi[j * steps[1]]) - total[j]));
+  }
 }
 
 }  // namespace
@@ -82,7 +113,8 @@ void softmax(Strided y, Strided x, int64_t dim, bool log) {
     for_lines<2>({y, x}, dim, 8 * n, [&](const Bundle<2>& b) {
       T* out = y.as<T>() + b.offset[0];
       const T* in = x.as<const T>() + b.offset[1];
-      if (x_stride != 1 || y_stride != 1) return softmax_columns(out, in, n, y_stride, x_stride, b, log);
+      if (x_stride != 1 || y_stride != 1) 
+        return with_steps(b, [&](auto steps) { softmax_columns(out, in, n, y_stride, x_stride, b.count, steps, log); });
       for (int64_t j = 0; j < b.count; ++j) softmax_row(out + j * b.step[0], in + j * b.step[1], n, log);
     });
   });
@@ -111,15 +143,7 @@ void softmax_backward(Strided dx, Strided g, Strided y, int64_t dim, bool log) {
         }
         return;
       }
-      A total[bundle] = {};
-      auto g_at = [&](int64_t i, int64_t j) { return A(gs[i * from + j * b.step[1]]); };
-      auto y_at = [&](int64_t i, int64_t j) { return A(ys[i * at + j * b.step[2]]); };
-      for (int64_t i = 0; i < n; ++i)
-        for (int64_t j = 0; j < b.count; ++j) total[j] += log ? g_at(i, j) : g_at(i, j) * y_at(i, j);
-      for (int64_t i = 0; i < n; ++i)
-        for (int64_t j = 0; j < b.count; ++j)
-          out[i * to + j * b.step[0]] = log ? T(g_at(i, j) - math::exp(y_at(i, j)) * total[j])
-                                            : T(y_at(i, j) * (g_at(i, j) - total[j]));
+      with_steps(b, [&](auto steps) { softmax_slope_columns(out, gs, ys, n, to, from, at, b.count, steps, log); });
     });
   });
 }

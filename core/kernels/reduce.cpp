@@ -86,7 +86,10 @@ struct Greatest {
   }
   static T lift(T x, T) { return x; }
   template <class V>
-  static V merge(V a, V b) { return ((a > b) | (a != a)) ? a : b; }
+  static V merge(V a, V b) {
+    V m = a > b ? a : b;  // b if either is NaN
+    return a != a ? a : m;
+  }
 };
 
 template <class T>
@@ -99,26 +102,40 @@ struct Least {
   }
   static T lift(T x, T) { return x; }
   template <class V>
-  static V merge(V a, V b) { return ((a < b) | (a != a)) ? a : b; }
+  static V merge(V a, V b) {
+    V m = a < b ? a : b;  // b if either is NaN
+    return a != a ? a : m;
+  }
 };
 
-/// Is any element nonzero?  With `zero`: is any element zero?
-template <class T>
+/// Is any element nonzero?  With `zero`: is any element zero?  Elements are bits: a sign, which `mask` leaves out, makes
+/// no zero nonzero.
+template <class U>
 struct Any {
-  using In = T;
+  using In = U;
   using Value = uint8_t;
   static constexpr bool plain = false, centred = false;
+  U mask;
   bool zero;
   static uint8_t identity() { return 0; }
-  uint8_t lift(T x, uint8_t) const { return convert<bool>(x) != zero; }
+  uint8_t lift(U x, uint8_t) const { return bool(x & mask) != zero; }
   template <class V>
   static V merge(V a, V b) { return a | b; }
 };
+template <>
+inline uint8_t Any<Bytes16>::lift(Bytes16 x, uint8_t) const { return bool((x.a & mask.a) | (x.b & mask.b)) != zero; }
 
-/// A bool is reduced as the byte that it is.
-Strided bytes(Strided x) {
-  if (x.dtype == DType::Bool) x.dtype = DType::UInt8;
-  return x;
+/// Types of sums and extremes: operators cast int8 and int16 to int32 before; bool goes as the byte that it is.
+template <class F>
+void dispatch_some(DType d, F&& f) {
+  switch (d) {
+    case DType::Bool:
+    case DType::UInt8: return f.template operator()<uint8_t>();
+    case DType::Int32: return f.template operator()<int32_t>();
+    case DType::Int64: return f.template operator()<int64_t>();
+    case DType::Float32: return f.template operator()<float>();
+    default: return f.template operator()<double>();
+  }
 }
 
 /// float32, float64, complex and int64: what an op casts the other dtypes to where a kernel each would be too much.
@@ -134,11 +151,12 @@ void dispatch_wide(DType d, F&& f) {
 }  // namespace
 
 void sum(Strided y, Strided x, double divisor) {
-  x = bytes(x);
-  dispatch_all(x.dtype, [&]<class T>() {
-    using A = Wrapping<T>;
-    if constexpr (is_inexact_v<T>) reduce<Sum<T>, T>({}, y, x, [d = Real<A>(divisor)](A a) { return T(a / d); });
-    else if constexpr (!std::is_same_v<T, bool>) reduce<Sum<T>, int64_t>({}, y, x, [](A a) { return int64_t(a); });
+  auto inexact = [&]<class T>() {
+    reduce<Sum<T>, T>({}, y, x, [d = Real<Compute<T>>(divisor)](Compute<T> a) { return T(a / d); });
+  };
+  if (is_inexact(x.dtype)) return dispatch_inexact(x.dtype, inexact);
+  dispatch_some(x.dtype, [&]<class T>() {
+    if constexpr (std::is_integral_v<T>) reduce<Sum<T>, int64_t>({}, y, x, [](uint64_t a) { return int64_t(a); });
   });
 }
 
@@ -147,40 +165,40 @@ void prod(Strided y, Strided x) {
 }
 
 void amax(Strided y, Strided x) {
-  x = bytes(x);
-  dispatch_real(x.dtype, [&]<class T>() {
-    if constexpr (!std::is_same_v<T, bool> && !is_half_v<T>) reduce<Greatest<T>, T>({}, y, x, [](T a) { return a; });
-  });
+  dispatch_some(x.dtype, [&]<class T>() { reduce<Greatest<T>, T>({}, y, x, [](T a) { return a; }); });
 }
 
 void amin(Strided y, Strided x) {
-  x = bytes(x);
-  dispatch_real(x.dtype, [&]<class T>() {
-    if constexpr (!std::is_same_v<T, bool> && !is_half_v<T>) reduce<Least<T>, T>({}, y, x, [](T a) { return a; });
-  });
+  dispatch_some(x.dtype, [&]<class T>() { reduce<Least<T>, T>({}, y, x, [](T a) { return a; }); });
 }
 
 void any(Strided y, Strided x, bool zero) {
-  x = bytes(x);
-  dispatch_all(x.dtype, [&]<class T>() {
-    if constexpr (!std::is_same_v<T, bool>)
-      reduce<Any<T>, bool>({zero}, y, x, [zero](uint8_t a) { return bool(a) != zero; });
+  dispatch_size(itemsize(x.dtype), [&]<class U>() {
+    U mask;
+    std::memset(&mask, 0xff, sizeof mask);
+    if (is_inexact(x.dtype)) {
+      auto* byte = reinterpret_cast<unsigned char*>(&mask);
+      const int64_t part = itemsize(real_of(x.dtype));  // a sign is the top bit of each (little-endian) real number
+      for (int64_t i = part - 1; i < itemsize(x.dtype); i += part) byte[i] = 0x7f;
+    }
+    reduce<Any<U>, bool>({mask, zero}, y, x, [zero](uint8_t a) { return bool(a) != zero; });
   });
 }
 
 void var(Strided y, Strided mean, Strided x, double divisor) {
-  dispatch_floating(x.dtype, [&]<class T>() {
+  auto run = [&]<class T>() {
     // The mean in double too, so that it is exact enough to subtract: no correction term is needed.
     Scratch scratch(size_t(y.numel()) * sizeof(double));
+    double* means = scratch.as<double>();
     Strided centre = y;
-    centre.data = scratch.as<double>();
-    centre.dtype = DType::Float64;
+    centre.data = means;
     const double n = y.numel() ? double(x.numel() / y.numel()) : 1;
     reduce<Sum<T, double>, double>({}, centre, x, [n](double a) { return a / n; });
-    reduce<Deviations<T>, T>({}, y, x, [divisor](double a) { return T(a / divisor); }, centre.as<double>());
-    if (mean.data) std::transform(centre.as<double>(), centre.as<double>() + y.numel(), mean.as<T>(),
-                                  [](double a) { return T(a); });
-  });
+    reduce<Deviations<T>, T>({}, y, x, [divisor](double a) { return T(a / divisor); }, means);
+    if (mean.data) std::transform(means, means + y.numel(), mean.as<T>(), [](double a) { return T(a); });
+  };
+  if (x.dtype == DType::Float64) run.operator()<double>();
+  else run.operator()<float>();
 }
 
 /// (sum |x|**p)**(1/p) for finite p != 0.
@@ -196,7 +214,6 @@ void norm(Strided y, Strided x, double p) {
 
 /// First index along `dim` where x equals `values` (NaN equals NaN); `values` and `indices` have size 1 there.
 void index_of(Strided indices, Strided x, Strided values, int64_t dim) {
-  x = bytes(x);
   const int64_t n = line_size(x, dim), stride = line_stride(x, dim);
   dispatch_real(x.dtype, [&]<class T>() {
     using C = Compute<T>;
@@ -227,11 +244,13 @@ void index_of(Strided indices, Strided x, Strided values, int64_t dim) {
         v[j] = value[j * b.step[2]];
         first[j] = n;
       }
-      for (int64_t i = 0; i < n; ++i)
-        for (int64_t j = 0; j < b.count; ++j) {
-          bool hit = matches(in[i * stride + j * b.step[1]], v[j], v[j] != v[j]) & (first[j] == n);
-          first[j] = hit ? i : first[j];
-        }
+      with_steps(b, [&](auto steps) {
+        for (int64_t i = 0; i < n; ++i)
+          for (int64_t j = 0; j < b.count; ++j) {
+            bool hit = matches(in[i * stride + j * steps[1]], v[j], v[j] != v[j]) & (first[j] == n);
+            first[j] = hit ? i : first[j];
+          }
+      });
       for (int64_t j = 0; j < b.count; ++j) index[j * b.step[0]] = first[j];
     });
   });

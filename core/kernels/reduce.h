@@ -18,9 +18,17 @@
 
 namespace lg::LG_ISA {
 
+// One register of the instruction set at hand: wider vectors would be taken apart element by element.
+#if defined(__AVX512F__)
+inline constexpr int vector_bytes = 64;
+#elif defined(__AVX2__)
+inline constexpr int vector_bytes = 32;
+#else
+inline constexpr int vector_bytes = 16;
+#endif
 template <class A>
 struct VectorOf {
-  typedef A type __attribute__((vector_size(64)));
+  typedef A type __attribute__((vector_size(vector_bytes)));
 };
 
 /// Merges a stream of partial results as a binary tree.
@@ -45,7 +53,8 @@ class Tree {
   int64_t count_ = 0;
 };
 
-/// Up to `row_block` contiguous elements, in four vector accumulators.
+/// Up to `row_block` contiguous elements in 256 bytes of accumulators: as many registers as that takes, so that the
+/// order of merges, and with it every bit, is the same on all instruction sets.
 inline constexpr int64_t row_block = 1024;
 
 template <class R>
@@ -54,32 +63,27 @@ typename R::Value reduce_block(const R& r, const typename R::In* x, int64_t n, t
   A total = R::identity();
   int64_t i = 0;
   if constexpr (std::is_arithmetic_v<A>) {
-    constexpr int64_t lanes = 64 / sizeof(A);
     using V = typename VectorOf<A>::type;
-    if (n >= lanes) {
-      auto load = [&](int64_t at) {
-        V v;
-        if constexpr (R::plain) {
-          std::memcpy(&v, x + at, sizeof v);
-        } else {
-          alignas(64) A lifted[lanes];
-          for (int64_t j = 0; j < lanes; ++j) lifted[j] = r.lift(x[at + j], centre);
-          std::memcpy(&v, lifted, sizeof v);
+    constexpr int64_t group = 256 / sizeof(A), lanes = sizeof(V) / sizeof(A), registers = group / lanes;
+    if (n >= group) {
+      V sums[registers];
+      for (V& v : sums) v = V{} + R::identity();
+      for (; i + group <= n; i += group)
+#pragma GCC unroll 16
+        for (int64_t k = 0; k < registers; ++k) {
+          V v;
+          if constexpr (R::plain) {
+            std::memcpy(&v, x + i + k * lanes, sizeof v);
+          } else {
+            alignas(V) A lifted[lanes];
+            for (int64_t j = 0; j < lanes; ++j) lifted[j] = r.lift(x[i + k * lanes + j], centre);
+            std::memcpy(&v, lifted, sizeof v);
+          }
+          sums[k] = R::merge(sums[k], v);
         }
-        return v;
-      };
-      V a = V{} + R::identity(), b = a, c = a, d = a;
-      for (; i + 4 * lanes <= n; i += 4 * lanes) {
-        a = R::merge(a, load(i));
-        b = R::merge(b, load(i + lanes));
-        c = R::merge(c, load(i + 2 * lanes));
-        d = R::merge(d, load(i + 3 * lanes));
-      }
-      for (; i + lanes <= n; i += lanes) a = R::merge(a, load(i));
-      a = R::merge(R::merge(a, b), R::merge(c, d));
-      alignas(64) A lane[lanes];
-      std::memcpy(lane, &a, sizeof a);
-      for (int64_t half = lanes / 2; half; half /= 2)
+      alignas(64) A lane[group];
+      std::memcpy(lane, sums, sizeof lane);
+      for (int64_t half = group / 2; half; half /= 2)
         for (int64_t j = 0; j < half; ++j) lane[j] = R::merge(lane[j], lane[j + half]);
       total = lane[0];
     }
@@ -180,7 +184,7 @@ struct ReducePlan {
       if (x.sizes[d] != 1) order.push_back(d);
     std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return x.strides[a] > x.strides[b]; });
     for (int64_t d : order) {
-      if (y.sizes[d] == x.sizes[d]) keep(x.sizes[d], x.strides[d], y.strides[d]);
+      if (y.ndim && y.sizes[d] == x.sizes[d]) keep(x.sizes[d], x.strides[d], y.strides[d]);
       else reduce(x.sizes[d], x.strides[d]);
     }
     if (reduced.empty()) reduce(1, 1);
@@ -249,14 +253,23 @@ template <class R>
   const int64_t bundles = (columns + Columns<R>::width - 1) / Columns<R>::width;
   for (int64_t task = first; task < last; ++task) {
     int64_t rest = plan.by_columns ? task / bundles : task, from = 0, to = 0;
-    for (int64_t d = plan.kept.size() - 1 - plan.by_columns; d >= 0; --d) {
+    const int64_t dims = plan.kept.size() - plan.by_columns;
+    for (int64_t d = dims - 1; d > 0; --d) {
       from += rest % plan.kept[d] * plan.kept_x[d];
       to += rest % plan.kept[d] * plan.kept_y[d];
       rest /= plan.kept[d];
     }
+    if (dims > 0) {  // the outermost needs no division
+      from += rest * plan.kept_x[0];
+      to += rest * plan.kept_y[0];
+    }
     if (!plan.by_columns) {
-      Tree<R> tree;
       const A c = R::centred ? centre[to] : A();
+      if (innermost == 0 && n <= row_block && stride == 1) {
+        sink.put(sink.context, to, reduce_block(r, x + from + begin, n, c));
+        continue;
+      }
+      Tree<R> tree;
       for_reduced_rows(plan, begin, end, [&](int64_t row) { reduce_row(r, tree, x + from + row, n, stride, c); });
       sink.put(sink.context, to, tree.total());
       continue;
@@ -274,7 +287,7 @@ template <class R>
   }
 }
 
-/// y = finish(reduction of x).  `y` has x's dimensions, size 1 where reduced, and is contiguous.  `centre`, where the
+/// y = finish(reduction of x).  `y` has x's dimensions, size 1 where reduced, or none at all, and is contiguous.  `centre`, where the
 /// reduction uses one, holds a value for each output, laid out as y.
 template <class R, class Out, class Finish>
 void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typename R::Value* centre = nullptr) {

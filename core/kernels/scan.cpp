@@ -25,11 +25,13 @@ void scan(Strided y, Strided x, int64_t dim, A start, Step step) {
     }
     A running[bundle];
     for (int64_t j = 0; j < b.count; ++j) running[j] = start;
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < b.count; ++j) {
-        running[j] = step(running[j], A(in[i * x_stride + j * b.step[1]]));
-        out[i * y_stride + j * b.step[0]] = T(running[j]);
-      }
+    with_steps(b, [&](auto steps) {
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < b.count; ++j) {
+          running[j] = step(running[j], A(in[i * x_stride + j * steps[1]]));
+          out[i * y_stride + j * steps[0]] = T(running[j]);
+        }
+    });
   });
 }
 

@@ -52,12 +52,12 @@ enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, 
   X(multinomial, (Strided y, Strided p, Generator& generator)) /* by row; with replacement */            \
   X(dropout, (Strided y, Strided noise, Strided x, Generator& generator, double keep))                   \
   /* reduce.cpp: y has size 1 where x is reduced, and is contiguous */                                    \
-  X(sum, (Strided y, Strided x, double divisor)) /* integers to int64; divisor != 1: mean */              \
+  X(sum, (Strided y, Strided x, double divisor)) /* no int8, int16; integers to int64; mean with divisor */\
   X(prod, (Strided y, Strided x)) /* int64, float32, float64, complex */                                  \
-  X(amax, (Strided y, Strided x)) /* no halves, nor below in amin */                                      \
+  X(amax, (Strided y, Strided x)) /* no int8, int16, halves: amin too */                                  \
   X(amin, (Strided y, Strided x))                                                                         \
   X(any, (Strided y, Strided x, bool zero)) /* nonzero anywhere; with `zero`: nonzero everywhere */       \
-  X(var, (Strided y, Strided mean, Strided x, double divisor)) /* mean.data may be null */                \
+  X(var, (Strided y, Strided mean, Strided x, double divisor)) /* float32, float64; mean may be null */   \
   X(norm, (Strided y, Strided x, double p)) /* float32, float64 */                                        \
   X(index_of, (Strided indices, Strided x, Strided values, int64_t dim))                                  \
   /* norm.cpp */                                                                                          \

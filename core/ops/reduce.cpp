@@ -67,10 +67,15 @@ void warn(const char* message) {
 
 namespace {
 
+/// What sums and extremes know: int8 and int16 go as int32.
+Tensor for_kernel(const Tensor& x) {
+  return x.dtype() == DType::Int8 || x.dtype() == DType::Int16 ? cast(x, DType::Int32) : x;
+}
+
 /// Sum or mean without a record.  Integers are added as int64; then, as in PyTorch, the result takes `dtype`.
 Tensor total(const Tensor& input, const Reduction& r, DType dtype, bool mean) {
   const bool integers = is_integral(input.dtype()) && is_integral(dtype);
-  const Tensor x = integers ? input : cast(input, dtype == DType::Bool ? DType::Int64 : dtype);
+  const Tensor x = integers ? for_kernel(input) : cast(input, dtype == DType::Bool ? DType::Int64 : dtype);
   Tensor y = r.make(is_integral(x.dtype()) ? DType::Int64 : x.dtype(), x.device());
   x.kernels().sum(r.look(y), x.strided(), mean ? double(r.count) : 1);
   return cast(y, dtype);
@@ -92,13 +97,8 @@ DType mean_dtype(const Tensor& x, std::optional<DType> dtype) {
 
 // y = sum(x).   dL/dx = g, spread.
 Tensor sum(const Tensor& x) {
-  const Dims whole;
-  const Strided shapeless{nullptr, x.dtype(), 0, nullptr, nullptr};
-  Tensor y = make_tensor(whole, is_integral(x.dtype()) ? DType::Int64 : x.dtype(), x.device());
-  Strided look = shapeless;
-  look.data = y.data();
-  look.dtype = y.dtype();
-  x.kernels().sum(look, x.strided(), 1);
+  Tensor y = make_tensor({}, is_integral(x.dtype()) ? DType::Int64 : x.dtype(), x.device());
+  x.kernels().sum(y.strided(), for_kernel(x).strided(), 1);  // a 0-dim y: all of x
   if (Recorder record{"SumBackward0", y, x})
     record.vjp([sizes = x.sizes()](const Tensor& g) { return expand(g, sizes); });
   return y;
@@ -260,7 +260,7 @@ namespace {
 
 Tensor extreme(const char* op, const Tensor& x, const Reduction& r, bool largest) {
   check_implemented(!is_complex(x.dtype()), op, x);
-  const Tensor in = is_floating(x.dtype()) ? cast(x, wide(x.dtype())) : x;
+  const Tensor in = is_floating(x.dtype()) ? cast(x, wide(x.dtype())) : for_kernel(x);
   Tensor y = r.make(in.dtype(), x.device());
   (largest ? x.kernels().amax : x.kernels().amin)(r.look(y), in.strided());
   return cast(y, x.dtype());
@@ -397,10 +397,11 @@ Tensor moments(const char* op, const Tensor& x, const Reduction& r, double corre
     if (mean) *mean = m;
     return y;
   }
-  Tensor y = r.make(x.dtype(), x.device());
-  if (mean) *mean = r.make(x.dtype(), x.device());
-  x.kernels().var(r.look(y), mean ? r.look(*mean) : Strided(), x.strided(), divisor);
-  return y;
+  const Tensor in = cast(x, wide(x.dtype()));
+  Tensor y = r.make(in.dtype(), x.device()), m = mean ? r.make(in.dtype(), x.device()) : none;
+  x.kernels().var(r.look(y), mean ? r.look(m) : Strided(), in.strided(), divisor);
+  if (mean) *mean = cast(m, x.dtype());
+  return cast(y, x.dtype());
 }
 
 // var = sum |x - mean|**2 / (n - correction).   dL/dx = 2 g (x - mean) / (n - correction).
