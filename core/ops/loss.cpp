@@ -20,8 +20,8 @@ void check_weight(const Tensor& weight, int64_t classes, const Tensor& x) {
   if (!weight) return;
   check(weight.dim() == 1 && weight.numel() == classes, "weight tensor should be defined either for all ", classes,
         " classes or no classes but got weight tensor of shape: ", weight.sizes());
-  check(weight.dtype() == x.dtype(), "nll_loss: expected scalar type ", type_name(x.dtype()), " but found ",
-        type_name(weight.dtype()));
+  check(weight.dtype() == x.dtype(), "nll_loss: expected scalar type ", scalar_type_name(x.dtype()), " but found ",
+        scalar_type_name(weight.dtype()));
 }
 
 /// Shapes and dtypes; then that every target is a class.
@@ -39,7 +39,7 @@ void check_targets(const Tensor& x, const Tensor& target, const Tensor& weight, 
     check(target.sizes() == expected, "nll_loss: Expected target size ", expected, ", got ", target.sizes());
   }
   check(target.dtype() == DType::Int64 || target.dtype() == DType::UInt8,
-        "nll_loss: expected target dtype to be Long or Byte, but got ", type_name(target.dtype()));
+        "nll_loss: expected target dtype to be Long or Byte, but got ", scalar_type_name(target.dtype()));
   const int64_t classes = x.size(class_dim(x));
   check_weight(weight, classes, x);
   if (target.is_meta()) return;
@@ -165,7 +165,7 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
   check(label_smoothing >= 0 && label_smoothing <= 1, "label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
   if (x.sizes() == target.sizes()) {
     check(is_floating(target.dtype()), "cross_entropy: Expected floating point type for target with class probabilities, got ",
-          type_name(target.dtype()));
+          scalar_type_name(target.dtype()));
     check(ignore_index < 0, "cross_entropy: ignore_index is not supported for floating point target");
     check_weight(weight, x.size(class_dim(x)), x);
     return soft_cross_entropy(log_softmax(x, class_dim(x)), target, weight, mode, label_smoothing);

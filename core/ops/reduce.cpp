@@ -53,12 +53,6 @@ Tensor scatter_back(const Tensor& g, int64_t dim, const Tensor& indices, const D
   return scatter(zero, dim, unsqueeze(indices, dim), unsqueeze(g, dim));
 }
 
-const char* type_name(DType dtype) {
-  static constexpr const char* names[] = {"Bool", "Byte",     "Char",  "Short",  "Int",          "Long",
-                                          "Half", "BFloat16", "Float", "Double", "ComplexFloat", "ComplexDouble"};
-  return names[int(dtype)];
-}
-
 void warn(const char* message) {
   if (PyErr_WarnEx(PyExc_UserWarning, message, 1) < 0) throw PythonError();
 }
@@ -87,9 +81,9 @@ DType sum_dtype(const Tensor& x, std::optional<DType> dtype) {
 
 DType mean_dtype(const Tensor& x, std::optional<DType> dtype) {
   check(!dtype || is_inexact(*dtype), "mean(): could not infer output dtype. Optional dtype must be either a floating "
-        "point or complex dtype. Got: ", type_name(dtype.value_or(x.dtype())));
+        "point or complex dtype. Got: ", scalar_type_name(dtype.value_or(x.dtype())));
   check(dtype || is_inexact(x.dtype()), "mean(): could not infer output dtype. Input dtype must be either a floating "
-        "point or complex dtype. Got: ", type_name(x.dtype()));
+        "point or complex dtype. Got: ", scalar_type_name(x.dtype()));
   return dtype.value_or(x.dtype());
 }
 
@@ -173,7 +167,7 @@ static Tensor nansum(const Tensor& x, const std::optional<Dims>& dims, bool keep
 
 static Tensor nanmean(const Tensor& x, const std::optional<Dims>& dims, bool keepdim, std::optional<DType> dtype) {
   check(is_inexact(x.dtype()), "nanmean(): expected input to have floating point or complex dtype but got ",
-        type_name(x.dtype()));
+        scalar_type_name(x.dtype()));
   const Tensor count = sum(logical_not(isnan(detach(x))), dims.value_or(Dims()), keepdim);
   return nansum(x, dims, keepdim, dtype) / count;
 }
@@ -510,13 +504,13 @@ Tensor norm_value(const Tensor& x, const Reduction& r, double p) {
 Tensor vector_norm(const Tensor& input, const Scalar& ord, const Dims& dims, bool keepdim, std::optional<DType> dtype) {
   const double p = ord.to<double>();
   check(is_inexact(input.dtype()), "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
-        type_name(input.dtype()));
+        scalar_type_name(input.dtype()));
   check(!dtype || is_complex(*dtype) == is_complex(input.dtype()), "linalg.vector_norm: dtype should be ",
-        is_complex(input.dtype()) ? "complex" : "floating point", " for ", type_name(input.dtype()), " inputs, but got ",
-        type_name(dtype.value_or(input.dtype())));
+        is_complex(input.dtype()) ? "complex" : "floating point", " for ", scalar_type_name(input.dtype()), " inputs, but got ",
+        scalar_type_name(dtype.value_or(input.dtype())));
   check(!dtype || promote(input.dtype(), *dtype) == *dtype, "linalg.vector_norm: the dtype of the input (",
-        type_name(input.dtype()), ") should be convertible without narrowing to the specified dtype (",
-        type_name(dtype.value_or(input.dtype())), ")");
+        scalar_type_name(input.dtype()), ") should be convertible without narrowing to the specified dtype (",
+        scalar_type_name(dtype.value_or(input.dtype())), ")");
   const Tensor x = dtype ? to_dtype(input, *dtype) : input;
   const Reduction r("linalg.vector_norm", x, dims, keepdim);
   check(p >= 0 && !std::isinf(p) ? true : r.count > 0, "linalg.vector_norm cannot compute the ", p, " norm on an empty "

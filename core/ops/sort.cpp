@@ -195,8 +195,8 @@ Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool out_int32
         "right was True");
   check(sequence.dim() > 0, op, "(): boundaries tensor should have positive dimension, but got 0 dimension");
   check(values->wrapped_number || sequence.dtype() == values.dtype(), op, "(): boundary tensor and input value tensor should "
-        "have same dtype, but got boundary tensor dtype ", type_name(sequence.dtype()), " and input value tensor dtype ",
-        type_name(values.dtype()));
+        "have same dtype, but got boundary tensor dtype ", scalar_type_name(sequence.dtype()), " and input value tensor dtype ",
+        scalar_type_name(values.dtype()));
   bool fits = sequence.dim() == 1 || sequence.dim() == values.dim();
   for (int64_t d = 0; fits && sequence.dim() > 1 && d < sequence.dim() - 1; ++d) fits = sequence.size(d) == values.size(d);
   check(fits, op, "(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input "
@@ -204,7 +204,7 @@ Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool out_int32
   check(!sorter || sorter.sizes() == sequence.sizes(), op, "(): boundary and sorter must have the same size, but got "
         "boundary tensor ", sequence.sizes(), " and got sorter tensor ", sorter ? sorter.sizes() : Dims());
   check(!sorter || sorter.dtype() == DType::Int64, op, "(): sorter must be a tensor of long dtype but got dtype ",
-        type_name(sorter ? sorter.dtype() : DType::Int64));
+        scalar_type_name(sorter ? sorter.dtype() : DType::Int64));
   NoGrad off;
   const DType dtype = result_type(sequence, values);
   check_implemented(!is_complex(dtype), op, sequence);
