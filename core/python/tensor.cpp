@@ -4,6 +4,8 @@
 // straight to the C++ operator when both operands are plain tensors or numbers; subclasses go through the Op object.
 #include "python/tensor.h"
 
+#include <structmember.h>
+
 #include "autograd/engine.h"
 #include "ops/ops.h"
 #include "python/convert.h"
@@ -528,12 +530,12 @@ PyObject* m_as_subclass(PyObject* self, PyObject* cls) {
 PyObject* m_make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"cls", "data", "require_grad", nullptr};
   PyObject *cls, *data;
-  int requires = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p", const_cast<char**>(names), &cls, &data, &requires)) return nullptr;
+  int wants_grad = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p", const_cast<char**>(names), &cls, &data, &wants_grad)) return nullptr;
   return guarded([&] {
     check_type(PyType_Check(cls) && is_tensor(data), "_make_subclass(cls, data, require_grad=False): data must be a Tensor");
     Tensor result = aliased_as(reinterpret_cast<PyTypeObject*>(cls), self_of(data));
-    set_requires_grad(result, requires);
+    set_requires_grad(result, wants_grad);
     return result.release();
   });
 }
