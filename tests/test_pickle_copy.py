@@ -243,3 +243,19 @@ def test_dir_names_methods_and_attributes():
     names = dir(t)
     assert {"backward", "grad", "shape", "sum", "note"} <= set(names)
     assert names == sorted(names)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+@pytest.mark.parametrize("name", ["float32", "bool", "strided", "preserve_format"])
+def test_dtypes_and_formats_are_found_again_by_name(duplicate, name):
+    constant = getattr(torch, name)
+    assert duplicate(constant) is constant
+    assert repr(constant) == f"torch.{name}"
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+def test_devices_and_sizes_are_copied(duplicate):
+    assert duplicate(torch.device("meta")) == torch.device("meta")
+    size = duplicate(torch.Size([2, 3]))
+    assert type(size) is torch.Size
+    assert size == (2, 3)

@@ -143,8 +143,8 @@ def test_dual_tensor_shows_its_tangent():
         dual = forward_ad.make_dual(x, tensor([3.0, 4.0]))
         assert repr(dual) == "tensor([1., 2.], tangent=tensor([3., 4.]))"
         assert repr(dual * 2) == "tensor([2., 4.], tangent=tensor([6., 8.]))"
-        text = repr(forward_ad.make_dual(w, tensor([1.0, 1.0])) * 3)
-        assert text.startswith("tensor([3., 6.], grad_fn=<MulBackward0>,\n       tangent=tensor([3., 3.]")
+        text = " ".join(repr(forward_ad.make_dual(w, tensor([1.0, 1.0])) * 3).split())
+        assert text.startswith("tensor([3., 6.], grad_fn=<MulBackward0>, tangent=tensor([3., 3.]")
         assert repr(x) == "tensor([1., 2.])"
 
 

@@ -4,6 +4,7 @@
 #include "python/families.h"
 #include "python/function.h"
 #include "python/generator.h"
+#include "python/layout.h"
 #include "python/node.h"
 #include "python/numpy.h"
 #include "python/runtime.h"
@@ -15,6 +16,7 @@ namespace lg {
 
 static void init(PyObject* module) {
   init_convert(module);
+  init_layout(module);
   init_node_type(module);
   init_function(module);
   init_tensor_type(module);

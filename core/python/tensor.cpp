@@ -10,6 +10,7 @@
 #include "ops/ops.h"
 #include "python/convert.h"
 #include "python/indexing.h"
+#include "python/layout.h"
 #include "python/node.h"
 #include "python/numpy.h"
 #include "python/storage.h"
@@ -308,14 +309,7 @@ PyObject* get_nbytes(PyObject* self, void*) { return PyLong_FromLongLong(raw(sel
 PyObject* get_is_cpu(PyObject* self, void*) { return PyBool_FromLong(raw(self)->device == Device::Cpu); }
 PyObject* get_is_meta(PyObject* self, void*) { return PyBool_FromLong(raw(self)->device == Device::Meta); }
 PyObject* get_false(PyObject*, void*) { Py_RETURN_FALSE; }
-PyObject* get_layout(PyObject*, void*) {
-  return guarded([&]() -> PyObject* {
-    Object m = Object::steal(PyImport_ImportModule("leafgrad"));
-    PyObject* layout = m ? PyObject_GetAttrString(m.get(), "strided") : nullptr;
-    if (!layout) throw PythonError();
-    return layout;
-  });
-}
+PyObject* get_layout(PyObject*, void*) { return Py_NewRef(strided_layout()); }
 PyObject* get_name(PyObject* self, void*) {
   TensorExtra* extra = raw(self)->extra;
   return Py_NewRef(extra && extra->name ? extra->name.get() : Py_None);
