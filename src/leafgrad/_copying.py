@@ -61,8 +61,8 @@ def _rebuild_tensor(
         t = _core.empty_strided(size, stride, dtype=dtype, device="meta")
     elif 0 in size:
         t = _core.empty_strided(size, stride, dtype=dtype)
-    else:  # bytearray: unlike what the unpickler gives, this memory may be written to
-        t = _core.frombuffer(bytearray(data), dtype=dtype).as_strided(size, stride)
+    else:  # cloned, for the bytes belong to the pickle
+        t = _core.frombuffer(data, dtype=dtype).clone().as_strided(size, stride)
     return Tensor._make_subclass(cls, t, requires_grad)
 
 
