@@ -1,7 +1,26 @@
-"""leafgrad: define-by-run automatic differentiation with leaf tensors."""
+"""leafgrad: define-by-run automatic differentiation with leaf tensors, under PyTorch's names."""
 
+from math import e, inf, nan, pi
+
+from . import _core
+from ._composites import *
+from ._core import *
+from ._core import Generator, Size, Tensor, UntypedStorage, default_generator, device, dtype
+from ._core import OutOfMemoryError as OutOfMemoryError
+from . import _copying, _tensor
 from ._alias import install_as_torch
+from ._dtype_info import finfo, iinfo
+from ._printing import get_printoptions, printoptions, set_printoptions
+from . import autograd
+from .autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from . import nn, optim, testing, utils
 
+newaxis = None
 __version__ = "0.1.0"
-
-__all__ = ["install_as_torch"]
