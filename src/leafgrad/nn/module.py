@@ -254,11 +254,14 @@ class Module(StateMixin):
         self.add_module(name, module)
 
     def __getattr__(self, name: str) -> Any:
-        # Reached only when the instance's dict and its class lack `name`.
+        # Reached only when the instance's dict and its class lack `name`. Written out: every forward passes here.
         state = self.__dict__
-        for kind in ("_parameters", "_buffers", "_modules"):
-            members = state.get(kind)
-            if members is not None and name in members:
+        if "_modules" in state:  # set last by __init__
+            if name in (members := state["_parameters"]):
+                return members[name]
+            if name in (members := state["_buffers"]):
+                return members[name]
+            if name in (members := state["_modules"]):
                 return members[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
