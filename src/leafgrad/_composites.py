@@ -19,68 +19,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = [
-    "addbmm",
-    "addcdiv",
-    "addcmul",
-    "addmv",
-    "addr",
     "adjoint",
     "allclose",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
-    "baddbmm",
     "broadcast_shapes",
     "broadcast_tensors",
     "cdist",
-    "clamp_max",
-    "clamp_min",
     "column_stack",
     "cosine_similarity",
-    "count_nonzero",
     "deg2rad",
-    "diag",
-    "diag_embed",
     "diff",
     "dstack",
     "equal",
     "fliplr",
     "flipud",
     "hstack",
-    "inner",
     "isclose",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "isneginf",
-    "isposinf",
     "isreal",
     "kron",
-    "lerp",
-    "logaddexp",
     "logit",
     "meshgrid",
-    "moveaxis",
-    "movedim",
-    "nan_to_num",
-    "nanmean",
-    "nansum",
     "pairwise_distance",
     "rad2deg",
-    "ravel",
     "rot90",
     "row_stack",
     "std_mean",
-    "swapaxes",
-    "swapdims",
     "tensordot",
     "tile",
     "trace",
-    "unflatten",
     "vander",
     "var_mean",
     "vstack",
-    "xlogy",
 ]
 
 
@@ -253,45 +224,6 @@ def _wrap(dim: int, dims: int) -> int:
 
 
 @tensor_method
-def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """A view with dimensions `source` at the places `destination`, the others in their order."""
-    sources = [source] if isinstance(source, int) else list(source)
-    destinations = [destination] if isinstance(destination, int) else list(destination)
-    if len(sources) != len(destinations):
-        raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({sources} dims) should contain the same number of "
-            f"dims as destination ({destinations} dims)"
-        )
-    dims = input.dim()
-    sources = [_wrap(dim, dims) for dim in sources]
-    destinations = [_wrap(dim, dims) for dim in destinations]
-    for what, each in (("source", sources), ("destination", destinations)):
-        if len(set(each)) != len(each):
-            raise RuntimeError(f"movedim: repeated dim in `{what}` ({each})")
-    rest = iter([dim for dim in range(dims) if dim not in sources])
-    moved = dict(zip(destinations, sources, strict=True))
-    return input.permute([moved[place] if place in moved else next(rest) for place in range(dims)])
-
-
-@tensor_method
-def moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """The same as `movedim`."""
-    return movedim(input, source, destination)
-
-
-@tensor_method
-def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
-    """The same as `transpose`."""
-    return input.transpose(axis0, axis1)
-
-
-@tensor_method
-def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """The same as `transpose`."""
-    return input.transpose(dim0, dim1)
-
-
-@tensor_method
 def adjoint(input: Tensor) -> Tensor:
     """The conjugate transpose of the last two dimensions."""
     if input.dim() < 2:
@@ -300,12 +232,6 @@ def adjoint(input: Tensor) -> Tensor:
         )
     transposed = input.transpose(-2, -1)
     return transposed.conj() if input.is_complex() else transposed
-
-
-@tensor_method
-def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension; a view where possible."""
-    return input.reshape(-1)
 
 
 @tensor_method
@@ -351,127 +277,7 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     return input.repeat([1] * (input.dim() - len(counts)) + list(counts))
 
 
-@tensor_method
-def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """Dimension `dim` split into `sizes`, one of which may be -1."""
-    if isinstance(dim, str):
-        raise RuntimeError(f"unflatten: dimension {dim!r} is given by name, but tensors have no named dimensions.")
-    dim = _wrap(dim, input.dim())
-    sizes = list(sizes)
-    if not sizes:
-        raise RuntimeError("unflatten: sizes must be non-empty")
-    known = math.prod(size for size in sizes if size != -1)
-    fits = known > 0 and input.shape[dim] % known == 0 if sizes.count(-1) == 1 else known == input.shape[dim]
-    if not fits or sizes.count(-1) > 1:
-        raise RuntimeError(
-            f"unflatten: Provided sizes {sizes} don't multiply up to the size of dim {dim} ({input.shape[dim]}) in the "
-            "input tensor"
-        )
-    if -1 in sizes:
-        sizes[sizes.index(-1)] = input.shape[dim] // known
-    return input.view([*input.shape[:dim], *sizes, *input.shape[dim + 1 :]])
-
-
-@tensor_method
-@with_out
-def diag(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The diagonal of a matrix; for a vector the matrix that has it as its diagonal."""
-    if input.dim() == 1:
-        return diag_embed(input, diagonal)
-    if input.dim() != 2:
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.dim()}D")
-    return input.diagonal(diagonal).clone()
-
-
-@tensor_method
-def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices with the last dimension of `input` on their diagonals.
-
-    Args:
-        input: ``(*, n)``.
-        offset: which diagonal, 0 for the main one, positive above it.
-        dim1: dimension of the result along which rows run.
-        dim2: dimension along which columns run.
-    """
-    size = input.shape[-1] + abs(offset)
-    dims = input.dim() + 1
-    first, second = _wrap(dim1, dims), _wrap(dim2, dims)
-    if first == second:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    shape = list(input.shape[:-1])
-    for dim in sorted((first, second)):
-        shape.insert(dim, size)
-    result = input.new_zeros(shape)
-    result.diagonal(offset, first, second).copy_(input)
-    return result
-
-
 # ---- Arithmetic ------------------------------------------------------------------------------------------------------
-
-
-@tensor_method
-@with_out
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: complex = 1) -> Tensor:
-    """``input + value * tensor1 * tensor2``."""
-    return input + (tensor1 if value == 1 else tensor1 * value) * tensor2
-
-
-@tensor_method
-def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: complex = 1) -> Tensor:
-    """In-place form of `addcmul`."""
-    return self.add_((tensor1 if value == 1 else tensor1 * value) * tensor2)
-
-
-@tensor_method
-@with_out
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: complex = 1) -> Tensor:
-    """``input + value * tensor1 / tensor2``."""
-    _check_no_integer_division(tensor1, tensor2)
-    return input + (tensor1 if value == 1 else tensor1 * value) / tensor2
-
-
-@tensor_method
-def addcdiv_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: complex = 1) -> Tensor:
-    """In-place form of `addcdiv`."""
-    _check_no_integer_division(tensor1, tensor2)
-    return self.add_((tensor1 if value == 1 else tensor1 * value) / tensor2)
-
-
-def _check_no_integer_division(tensor1: Tensor, tensor2: Tensor) -> None:
-    def is_integer(tensor: Tensor) -> bool:
-        return not (tensor.is_floating_point() or tensor.is_complex())
-
-    if is_integer(tensor1) and is_integer(tensor2):
-        raise RuntimeError(
-            "addcdiv: Integer division with addcdiv is no longer supported; write "
-            "input + value * div(tensor1, tensor2, rounding_mode='trunc'), or convert the tensors to a float dtype."
-        )
-
-
-def _check_lerp(input: Tensor, end: Tensor, weight: Tensor | float) -> None:
-    for name, other in (("end", end), ("weight", weight)):
-        if isinstance(other, Tensor) and other.dtype != input.dtype:
-            raise RuntimeError(f"expected dtype {input.dtype} for `{name}` but got dtype {other.dtype}")
-
-
-@tensor_method
-@with_out
-def lerp(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
-    """``input + weight * (end - input)``, computed from the nearer end so that both ends are met exactly."""
-    _check_lerp(input, end, weight)
-    way = end - input
-    if isinstance(weight, Tensor):
-        return _core.where(weight.abs() < 0.5, input + weight * way, end - way * (1 - weight))
-    return input + weight * way if abs(weight) < 0.5 else end - way * (1 - weight)
-
-
-@tensor_method
-def lerp_(self: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
-    """In-place form of `lerp`."""
-    if not isinstance(weight, Tensor) and abs(weight) < 0.5:
-        _check_lerp(self, end, weight)
-        return self.add_((end - self) * weight)
-    return self.copy_(lerp(self, end, weight))
 
 
 @tensor_method
@@ -481,50 +287,6 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """Log-odds of each element, ``log(x / (1 - x))``; ``x`` is first clamped to ``[eps, 1 - eps]`` if given."""
     x = input if eps is None else input.clamp(eps, 1 - eps)
     return (x / (1 - x)).log()
-
-
-@tensor_method
-@with_inplace
-@with_out
-def nan_to_num(
-    input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
-) -> Tensor:
-    """Nan replaced by `nan` (0), the infinities by `posinf` and `neginf` (the largest and smallest finite numbers)."""
-    if input.is_complex():
-        return _core.view_as_complex(nan_to_num(_core.view_as_real(input), nan, posinf, neginf))
-    if not input.is_floating_point():
-        return input.clone()
-    from leafgrad._dtype_info import finfo
-
-    limits = finfo(input.dtype)
-    result = input.masked_fill(isnan(input), 0.0 if nan is None else nan)
-    result = result.masked_fill(input == math.inf, limits.max if posinf is None else posinf)
-    return result.masked_fill(input == -math.inf, limits.min if neginf is None else neginf)
-
-
-def _as_tensors(a: Any, b: Any) -> tuple[Tensor, Tensor]:
-    """Both operands as tensors, a number becoming a 0-d one."""
-    if not isinstance(a, Tensor):
-        a = _core.tensor(a)
-    return a, b if isinstance(b, Tensor) else _core.tensor(b)
-
-
-@tensor_method
-@with_inplace
-@with_out
-def xlogy(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """``input * log(other)``, and 0 where `input` is 0 unless `other` is nan."""
-    input, other = _as_tensors(input, other)
-    vanishes = (input == 0) & ((other <= 0) | (other == math.inf))  # where the product would be nan
-    return _core.where(vanishes, 0, input * _core.where(vanishes, 1, other).log())
-
-
-@tensor_method
-@with_out
-def logaddexp(input: Tensor, other: Tensor) -> Tensor:
-    """``log(e**input + e**other)``, without overflow."""
-    distance = _core.where(input == other, 0, input - other)  # equal infinities have no difference
-    return _core.maximum(input, other) + (-distance.abs()).exp().log1p()
 
 
 @tensor_method
@@ -543,86 +305,13 @@ def rad2deg(input: Tensor) -> Tensor:
     return input * (180 / math.pi)
 
 
-@tensor_method
-@with_out
-def clamp_min(input: Tensor, min: Tensor | float) -> Tensor:
-    """Each element, at least `min`."""
-    return input.clamp(min=min)
-
-
-@tensor_method
-@with_out
-def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
-    """Each element, at most `max`."""
-    return input.clamp(max=max)
-
-
-@tensor_method
-def clamp_min_(self: Tensor, min: Tensor | float) -> Tensor:
-    """In-place form of `clamp_min`."""
-    return self.clamp_(min=min)
-
-
-@tensor_method
-def clamp_max_(self: Tensor, max: Tensor | float) -> Tensor:
-    """In-place form of `clamp_max`."""
-    return self.clamp_(max=max)
-
-
 # ---- Comparison ------------------------------------------------------------------------------------------------------
-
-
-def _everywhere(input: Tensor, value: bool) -> Tensor:
-    return _core.full_like(input, value, dtype=_core.bool)
-
-
-@tensor_method
-def isnan(input: Tensor) -> Tensor:
-    """Where an element is nan."""
-    input = input.detach()
-    return input != input
-
-
-@tensor_method
-def isinf(input: Tensor) -> Tensor:
-    """Where an element is infinite; of a complex one either part."""
-    input = input.detach()
-    if input.is_complex():
-        return isinf(input.real) | isinf(input.imag)
-    return input.abs() == math.inf if input.is_floating_point() else _everywhere(input, False)
-
-
-@tensor_method
-def isfinite(input: Tensor) -> Tensor:
-    """Where an element is neither infinite nor nan."""
-    input = input.detach()
-    if input.is_complex():
-        return isfinite(input.real) & isfinite(input.imag)
-    return input.abs() < math.inf if input.is_floating_point() else _everywhere(input, True)
-
-
-@tensor_method
-@with_out
-def isposinf(input: Tensor) -> Tensor:
-    """Where an element is positive infinity."""
-    if input.is_complex():
-        raise RuntimeError("isposinf does not support complex inputs.")
-    return input.detach() == math.inf
-
-
-@tensor_method
-@with_out
-def isneginf(input: Tensor) -> Tensor:
-    """Where an element is negative infinity."""
-    if input.is_complex():
-        raise RuntimeError("isneginf does not support complex inputs.")
-    return input.detach() == -math.inf
 
 
 @tensor_method
 def isreal(input: Tensor) -> Tensor:
     """Where an element's imaginary part is 0."""
-    return input.detach().imag == 0 if input.is_complex() else _everywhere(input, True)
+    return input.detach().imag == 0 if input.is_complex() else _core.ones_like(input, dtype=_core.bool)
 
 
 @tensor_method
@@ -645,13 +334,13 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     close = input == other
     inexact = input.is_floating_point() or input.is_complex()
     if equal_nan and inexact:
-        close = close | (isnan(input) & isnan(other))
+        close = close | (input.isnan() & other.isnan())
     if rtol == 0 and atol == 0:
         return close
     if not inexact:
         input, other = input.to(_core.float64), other.to(_core.float64)
     distance = (input - other).abs()
-    return close | (isfinite(distance) & (distance <= atol + (rtol * other).abs()))
+    return close | (distance.isfinite() & (distance <= atol + (rtol * other).abs()))
 
 
 @tensor_method
@@ -671,45 +360,11 @@ def equal(input: Tensor, other: Tensor) -> bool:
 # ---- Reductions and differences --------------------------------------------------------------------------------------
 
 
-@tensor_method
-def count_nonzero(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
-    """How many elements are not 0, along `dim` or in all."""
-    nonzero = input.detach() != 0
-    return nonzero.sum() if dim is None else nonzero.sum(dim)
-
-
-def _nan_as_zero(input: Tensor) -> Tensor:
-    return input.masked_fill(isnan(input), 0)
-
-
-@tensor_method
-@with_out
-def nansum(
-    input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None
-) -> Tensor:
-    """Sum of the elements that are not nan."""
-    return _nan_as_zero(input).sum(dim=dim, keepdim=keepdim, dtype=dtype)
-
-
-@tensor_method
-@with_out
-def nanmean(
-    input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None
-) -> Tensor:
-    """Mean of the elements that are not nan."""
-    if not (input.is_floating_point() or input.is_complex()):
-        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype}")
-    count = (~isnan(input)).sum(dim=dim, keepdim=keepdim)
-    return nansum(input, dim, keepdim, dtype=dtype) / count
-
-
-@tensor_method
 def var_mean(input: Tensor, dim: Any = None, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     """Variance and mean; arguments as for `var`."""
     return _moments("var", input, dim, args, kwargs)
 
 
-@tensor_method
 def std_mean(input: Tensor, dim: Any = None, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     """Standard deviation and mean; arguments as for `std`."""
     return _moments("std", input, dim, args, kwargs)
@@ -754,20 +409,6 @@ def trace(input: Tensor) -> Tensor:
     if input.dim() != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.dim()}")
     return input.diagonal().sum()
-
-
-@tensor_method
-@with_out
-def inner(input: Tensor, other: Tensor) -> Tensor:
-    """Sums of products along the last dimensions."""
-    if input.dim() == 0 or other.dim() == 0:
-        return input * other
-    if input.shape[-1] != other.shape[-1]:
-        raise RuntimeError(
-            "inner() the last dimension must match on both input tensors but got shapes "
-            f"{list(input.shape)} and {list(other.shape)}"
-        )
-    return tensordot(input, other, ([-1], [-1]))
 
 
 @with_out
@@ -824,47 +465,6 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     left = input.reshape([size for each in a for size in (each, 1)])
     right = other.reshape([size for each in b for size in (1, each)])
     return (left * right).reshape([m * n for m, n in zip(a, b, strict=True)])
-
-
-def _add_product(input: Tensor, product: Tensor, beta: complex, alpha: complex) -> Tensor:
-    """``beta * input + alpha * product``; with `beta` 0 not even nan of `input` counts."""
-    if alpha != 1:
-        product = product * alpha
-    if beta == 0:
-        return product
-    return (input if beta == 1 else input * beta) + product
-
-
-@tensor_method
-@with_inplace
-@with_out
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: complex = 1, alpha: complex = 1) -> Tensor:
-    """``beta * input + alpha * (mat @ vec)``."""
-    return _add_product(input, mat.mv(vec), beta, alpha)
-
-
-@tensor_method
-@with_inplace
-@with_out
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: complex = 1, alpha: complex = 1) -> Tensor:
-    """``beta * input + alpha * outer(vec1, vec2)``."""
-    return _add_product(input, vec1.outer(vec2), beta, alpha)
-
-
-@tensor_method
-@with_inplace
-@with_out
-def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: complex = 1, alpha: complex = 1) -> Tensor:
-    """``beta * input + alpha * (batch1 @ batch2)`` for batches of matrices."""
-    return _add_product(input, batch1.bmm(batch2), beta, alpha)
-
-
-@tensor_method
-@with_inplace
-@with_out
-def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: complex = 1, alpha: complex = 1) -> Tensor:
-    """``beta * input + alpha * sum(batch1 @ batch2)``, summed over the batch."""
-    return _add_product(input, batch1.bmm(batch2).sum(0), beta, alpha)
 
 
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
