@@ -11,6 +11,7 @@ from . import _copying, _tensor
 from ._alias import install_as_torch
 from ._dtype_info import finfo, iinfo
 from ._printing import get_printoptions, printoptions, set_printoptions
+from ._queries import *
 from . import autograd
 from .autograd import (
     enable_grad,

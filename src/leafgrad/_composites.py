@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from leafgrad import _core
 from leafgrad._core import Size, Tensor
+from leafgrad._queries import can_cast
 from leafgrad._tensor import tensor_method
 
 if TYPE_CHECKING:
@@ -45,12 +46,10 @@ __all__ = [
     "rad2deg",
     "rot90",
     "row_stack",
-    "std_mean",
     "tensordot",
     "tile",
     "trace",
     "vander",
-    "var_mean",
     "vstack",
 ]
 
@@ -65,7 +64,7 @@ def _write(name: str, result: Tensor, out: Tensor) -> Tensor:
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
         )
-    if not _core.can_cast(result.dtype, out.dtype):
+    if not can_cast(result.dtype, out.dtype):
         raise RuntimeError(f"{name}: result type {result.dtype} can't be cast to the desired output type {out.dtype}")
     if out.shape != result.shape:
         out.resize_(result.shape)
@@ -358,26 +357,6 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 
 # ---- Reductions and differences --------------------------------------------------------------------------------------
-
-
-def var_mean(input: Tensor, dim: Any = None, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-    """Variance and mean; arguments as for `var`."""
-    return _moments("var", input, dim, args, kwargs)
-
-
-def std_mean(input: Tensor, dim: Any = None, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-    """Standard deviation and mean; arguments as for `std`."""
-    return _moments("std", input, dim, args, kwargs)
-
-
-def _moments(
-    spread: str, input: Tensor, dim: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Tensor, Tensor]:
-    """`input.var` or `input.std`, and the mean over the same dimensions."""
-    if isinstance(dim, bool):  # the form f(input, unbiased)
-        return getattr(input, spread)(dim), input.mean()
-    keepdim = kwargs.get("keepdim", args[1] if len(args) > 1 else False)
-    return getattr(input, spread)(dim, *args, **kwargs), input.mean(dim, keepdim=keepdim)
 
 
 @tensor_method

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from leafgrad._core import Tensor
-from leafgrad._typename import typename
+from leafgrad._queries import typename
 from leafgrad.nn.module import Module, _indent
 from leafgrad.nn.parameter import Parameter
 

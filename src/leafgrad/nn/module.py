@@ -8,14 +8,12 @@ reading at `Module.__init__`. How a `state_dict` is written and read is in `_sta
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections import OrderedDict
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from leafgrad._core import Tensor, device, dtype
-from leafgrad._typename import typename
+from leafgrad._queries import typename
 from leafgrad.autograd.grad_mode import no_grad
 from leafgrad.nn import _hooks
 from leafgrad.nn._backward_hook import BackwardHook
@@ -103,34 +101,6 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, 
     if target["device"] is not None:
         target["device"] = device(target["device"])
     return target["device"], target["dtype"], target["non_blocking"], target["memory_format"]
-
-
-# Words that `Tensor.__deepcopy__` uses for a non-leaf, and those that start our addition to its message.
-_NOT_A_LEAF = "Only Tensors created explicitly by the user"
-_HELD_AT = " It is held by "
-
-
-def _path_of_non_leaf(root: Module) -> str | None:
-    """Where in `root` a tensor with a `grad_fn` is stored, as an attribute path like ``Net.block.cache[0]``."""
-    for prefix, module in root.named_modules():
-        for name, value in chain(vars(module).items(), module._buffers.items()):
-            inside = _find_non_leaf(value)
-            if inside is not None:
-                return ".".join(filter(None, (type(root).__name__, prefix, name))) + inside
-    return None
-
-
-def _find_non_leaf(value: Any, seen: tuple[int, ...] = ()) -> str | None:
-    """How to index `value`, a tensor or containers of them, to reach a non-leaf; None if there is none."""
-    if isinstance(value, Tensor):
-        return None if value.is_leaf else ""
-    if not isinstance(value, dict | list | tuple) or id(value) in seen:
-        return None
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        inside = _find_non_leaf(item, (*seen, id(value)))
-        if inside is not None:
-            return f"[{key!r}]{inside}"
-    return None
 
 
 class Module(StateMixin):
@@ -775,16 +745,6 @@ class Module(StateMixin):
         Module.__init__(fields)
         self.__dict__.update(fields.__dict__)
         self.__dict__.update(state)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        try:
-            return copy._reconstruct(self, memo, *self.__reduce_ex__(4))  # what deepcopy does without this method
-        except RuntimeError as error:
-            message = str(error).partition(_HELD_AT)[0]  # an inner module may have added its own, shorter path
-            path = _path_of_non_leaf(self) if _NOT_A_LEAF in message else None
-            if path is None:
-                raise
-            raise RuntimeError(f"{message}{_HELD_AT}{path}: store {path}.detach(), or clear it before.") from error
 
     def _get_name(self) -> str:
         return type(self).__name__

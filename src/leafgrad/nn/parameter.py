@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 from leafgrad import _core
-from leafgrad._core import Tensor, empty, preserve_format
+from leafgrad._core import Tensor, empty
 
 __all__ = ["Buffer", "Parameter"]
 
@@ -46,7 +46,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:
-            copied = type(self)(self.data.clone(memory_format=preserve_format), self.requires_grad)
+            copied = type(self)(self.data.clone(), self.requires_grad)
             memo[id(self)] = copied
         return memo[id(self)]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from leafgrad import _core
 from leafgrad._core import Tensor
-from leafgrad._typename import typename
+from leafgrad._queries import typename
 from leafgrad.autograd.grad_mode import enable_grad, no_grad, set_grad_enabled
 from leafgrad.utils.hooks import RemovableHandle
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leafgrad._core import Tensor, cat
-from leafgrad._typename import typename
+from leafgrad._queries import typename
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
