@@ -6,7 +6,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from leafgrad import _core
+from leafgrad._composites import allclose
 from leafgrad._core import Tensor
+from leafgrad._queries import promote_types
 
 from . import forward_ad
 from ._backward import grad
@@ -215,7 +217,7 @@ class BackwardCheck(Check):
         except RuntimeError as error:
             raise GradcheckError(f"While computing batched gradients, got: {error}") from error
         for j, (result, slices) in enumerate(zip(found, zip(*expected, strict=True), strict=True)):
-            if not _core.allclose(result.expand(2, *targets[j].shape), _core.stack(slices)):
+            if not allclose(result.expand(2, *targets[j].shape), _core.stack(slices)):
                 raise GradcheckError(
                     f"For output {i} and input {j}: batched gradients differ from those of each cotangent.\n"
                     f"Got:\n{result}\n\nExpected:\n{_core.stack(slices)}"
@@ -229,7 +231,7 @@ class BackwardCheck(Check):
         for x, g in zip(targets, grad(outputs, targets, zeros, retain_graph=True, allow_unused=True), strict=True):
             if g is None:
                 continue
-            zero = _core.allclose(g, _core.zeros_like(g)) if self.masked else bool((g == 0).all())
+            zero = allclose(g, _core.zeros_like(g)) if self.masked else bool((g == 0).all())
             if not zero:
                 raise GradcheckError("backward not multiplied by grad_output: it gives more than zero for a zero one")
             if g.dtype != x.dtype:
@@ -360,7 +362,7 @@ class ForwardCheck(Check):
             with_zero = self._forward_products(func, inputs, zero, outputs)
             with_none = self._forward_products(func, inputs, none, outputs)
             for i, (a, b) in enumerate(zip(with_zero, with_none, strict=True)):
-                if not _core.allclose(a, b):
+                if not allclose(a, b):
                     raise GradcheckError(
                         f"Mismatch in tangent values for output with index {i} when input {j} has an undefined tangent "
                         f"value. Got: {b} but expected: {a}"
@@ -376,7 +378,7 @@ class ForwardCheck(Check):
                 for t in (first, second, first + second)
             )
             for i, (ta, tb, t) in enumerate(zip(a, b, both, strict=True)):
-                if not _core.allclose(ta + tb, t):
+                if not allclose(ta + tb, t):
                     raise GradcheckError(
                         f"For output {i} and input {j}: forward-mode gradients of a batch differ from those of each "
                         f"tangent.\nGot:\n{t}\n\nExpected:\n{ta + tb}"
@@ -434,5 +436,5 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _close(a: Tensor, b: Tensor, rtol: float, atol: float) -> bool:
-    dtype = _core.promote_types(a.dtype, b.dtype)
-    return _core.allclose(a.to(dtype), b.to(dtype), rtol, atol)
+    dtype = promote_types(a.dtype, b.dtype)
+    return allclose(a.to(dtype), b.to(dtype), rtol, atol)
