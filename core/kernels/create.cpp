@@ -1,5 +1,6 @@
 // Filling new tensors with ramps and index lists.  Outputs are contiguous, or one-dimensional with any stride.
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/table.h"
 #include "runtime/pool.h"
@@ -15,11 +16,21 @@ void fill_line(Strided y, Value&& value) {
   });
 }
 
+/// step i + start, rounded once where that is possible.
+template <class S>
+inline S multiply_add(S step, int64_t i, S start) {
+  if constexpr (is_complex_v<S>)
+    return step * Real<S>(i) + start;
+  else
+    return std::fma(step, S(i), start);
+}
+
 }  // namespace
 
 void arange(Strided y, double start, double step) {
-  dispatch_real(y.dtype,
-                [&]<class T>() { fill_line<T>(y, [=](int64_t i) { return convert<T>(start + double(i) * step); }); });
+  dispatch_real(y.dtype, [&]<class T>() {
+    fill_line<T>(y, [=](int64_t i) { return convert<T>(multiply_add(step, i, start)); });
+  });
 }
 
 void arange_integers(Strided y, int64_t start, int64_t step) {
@@ -32,13 +43,12 @@ void arange_integers(Strided y, int64_t start, int64_t step) {
 void linspace(Strided y, complex128 start, complex128 end) {
   int64_t steps = y.sizes[0];
   dispatch_all(y.dtype, [&]<class T>() {
-    using S = std::conditional_t<std::is_integral_v<T>, double, Compute<T>>;
-    S a = convert<S>(start), b = convert<S>(end), step = steps > 1 ? (b - a) / S(Real<S>(steps - 1)) : S(0);
-    if constexpr (std::is_integral_v<T>)
-      a = S(convert<T>(a)), b = S(convert<T>(b)), step = (b - a) / std::max<S>(1, S(steps - 1));
+    using S = std::conditional_t<std::is_integral_v<T>, double, Compute<T>>;  // integers are truncated at the end
+    S a = convert<S>(convert<T>(start)), b = convert<S>(convert<T>(end));
+    S step = steps > 1 ? (b - a) / S(Real<S>(steps - 1)) : S(0);
     fill_line<T>(y, [=](int64_t i) {
-      return convert<T>(i < steps / 2 || steps == 1 ? S(a + step * S(Real<S>(i)))
-                                                    : S(b - step * S(Real<S>(steps - 1 - i))));
+      bool first_half = i < steps / 2 || steps == 1;
+      return convert<T>(first_half ? multiply_add(step, i, a) : multiply_add(-step, steps - 1 - i, b));
     });
   });
 }

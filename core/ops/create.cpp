@@ -26,6 +26,20 @@ void fill_with(const Tensor& y, const Scalar& value) {
   });
 }
 
+/// Is the memory between the first and the last element all its own, each used once?
+bool is_dense(const Tensor& x) {
+  Dims order(x.dim());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return x.stride(a) < x.stride(b); });
+  int64_t expected = 1;
+  for (int64_t d : order) {
+    if (x.size(d) == 1) continue;
+    if (x.stride(d) != expected) return false;
+    expected *= x.size(d);
+  }
+  return true;
+}
+
 /// Strides for a dense tensor of x's shape whose dimensions lie in memory in the same order as x's.
 Dims dense_strides_like(const Tensor& x) {
   int64_t ndim = x.dim();
@@ -67,8 +81,13 @@ bool asks_contiguous(PyObject* memory_format) {
 Tensor empty_as(const Tensor& x, OptDType dtype, OptDevice device, PyObject* memory_format = nullptr) {
   DType d = dtype.value_or(x.dtype());
   Device where = device.value_or(x.device());
-  if (x.is_contiguous() || asks_contiguous(memory_format)) return make_tensor(x.sizes(), d, where);
-  return make_strided(x.sizes(), dense_strides_like(x), d, where);
+  if (asks_contiguous(memory_format)) return make_tensor(x.sizes(), d, where);
+  if (x.is_contiguous()) {
+    Tensor y = make_tensor(x.sizes(), d, where);
+    y->strides = x.strides();  // a dimension of size 1 may have any
+    return y;
+  }
+  return make_strided(x.sizes(), is_dense(x) ? x.strides() : dense_strides_like(x), d, where);
 }
 
 Tensor filled(Tensor y, const Scalar& value) {

@@ -78,7 +78,8 @@ void fill_integers(const char* op, const Tensor& y, Generator* g, int64_t from, 
   bool exact = is_integral(d);  // a float tensor may be given integers that it rounds
   check(!exact || (from >= least && from <= most), op, ": from is out of bounds for ", name(d));
   check(!exact || (last >= least && last <= most), op, ": to - 1 is out of bounds for ", name(d));
-  uint64_t range = uint64_t(last) - uint64_t(from) + 1;  // 0: all 64 bits
+  uint64_t range = uint64_t(last) - uint64_t(from) + 1;  // 0: all 64 bits, taken as they are
+  if (range == 0) from = 0;
   y.kernels().random_integers(y.strided(), *g, range, from, range == 0 || range >= (uint64_t(1) << 28));
 }
 
