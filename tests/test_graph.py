@@ -391,3 +391,13 @@ def test_anomaly_mode_names_the_node_and_output_that_made_nan():
     with set_detect_anomaly(True, check_nan=False):
         (x.sqrt() * 0.0).sum().backward()
     assert x.grad.isnan().all()
+
+
+def test_a_collected_cycle_leaves_the_types_of_its_nodes_whole():
+    x = torch.ones(2, requires_grad=True)
+    gc.collect()
+    y = x * 2  # the only node of its type, in a cycle: what is collected must not count the type as its own
+    y.grad_fn.metadata["y"] = y
+    del y
+    gc.collect()
+    assert (x * 2).grad_fn.name() == "MulBackward0"

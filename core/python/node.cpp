@@ -178,7 +178,7 @@ PyObject* node_next_functions(const NodeObject* node) {
 
 int node_traverse(PyObject* self, visitproc visit, void* arg) {
   NodeObject* n = raw(self);
-  if (Py_TYPE(self)->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_VISIT(Py_TYPE(self));
+  // Not the type: the named types and Functions derive from static ones, and Python visits it for such.
   Py_VISIT(n->dict);
   for (const Edge& edge : n->edges) Py_VISIT(edge.node.py());
   for (const SavedTensor& saved : n->saved) {
