@@ -398,8 +398,7 @@ void def_matmul(Ops& ops) {
   ops.def("linear", &linear, "input"_a, "weight"_a, "bias"_a = None,
           "Affine map of the last dimension, input @ weight.T + bias.")
       .function_only();
-  ops.def("einsum", &einsum, "equation"_a, "operands"_a, "Sum of products, named by the letters of its dimensions.")
-      .function_only();
+  ops.def("_einsum", &einsum, "equation"_a, "operands"_a, "Sum of products, named by the letters of its dimensions.").function_only();
 }
 
 }  // namespace lg

@@ -33,6 +33,7 @@ __all__ = [
     "deg2rad",
     "diff",
     "dstack",
+    "einsum",
     "equal",
     "fliplr",
     "flipud",
@@ -388,6 +389,45 @@ def trace(input: Tensor) -> Tensor:
     if input.dim() != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.dim()}")
     return input.diagonal().sum()
+
+
+def einsum(*args: Any) -> Tensor:
+    """Sum of products, its dimensions named by letters.
+
+    Args:
+        args: an equation such as ``"ij,jk->ik"``, then the operands one by one or in a list; or each operand followed
+            by the list of its dimensions' numbers, and last, if given, the list of the result's.
+
+    Raises:
+        RuntimeError: the equation does not fit the operands.
+
+    Example:
+        >>> from leafgrad import einsum, tensor
+        >>> einsum("i,j->ij", tensor([1, 2]), tensor([3, 4]))
+        tensor([[3, 4],
+                [6, 8]])
+    """
+    if len(args) < 2:
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or an operand and its subscripts"
+        )
+    equation, *operands = args
+    if isinstance(equation, Tensor):
+        parts = [_letters(sublist) for sublist in args[1::2]]
+        equation, operands = ",".join(parts), list(args[: 2 * len(parts) : 2])
+        if len(args) % 2 == 1:
+            equation += "->" + _letters(args[-1])
+    elif len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = list(operands[0])
+    return _core._einsum(equation, operands)
+
+
+def _letters(sublist: Sequence[Any]) -> str:
+    """Subscripts of an operand: numbers up to 51 as letters, an Ellipsis as three dots."""
+    for label in sublist:
+        if label is not Ellipsis and not 0 <= label < 52:
+            raise RuntimeError(f"einsum(): subscripts must be in the range [0, 52), but got {label}")
+    return "".join("..." if n is Ellipsis else chr(ord("A") + n if n < 26 else ord("a") + n - 26) for n in sublist)
 
 
 @with_out
