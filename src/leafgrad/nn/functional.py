@@ -170,14 +170,13 @@ def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """Each element, times `weight` where it is not positive; one weight, or one for each channel (dimension 1)."""
-    if weight.numel() != 1:
-        channels = input.shape[1] if input.dim() > 1 else 1
-        if weight.numel() != channels:
-            raise RuntimeError(
-                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} "
-                f"and channel size = {channels}."
-            )
-        weight = weight.reshape(-1, *[1] * (input.dim() - 2)) if input.dim() > 1 else weight
+    channels = input.shape[1] if input.dim() > 1 else 1
+    if weight.numel() not in (1, channels):
+        raise RuntimeError(
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} "
+            f"and channel size = {channels}."
+        )
+    weight = weight.reshape(() if weight.numel() == 1 else (-1, *[1] * (input.dim() - 2)))
     return _core.where(input > 0, input, weight * input)
 
 
