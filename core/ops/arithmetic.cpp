@@ -859,7 +859,8 @@ void def_arithmetic(Ops& ops) {
   ops.def("angle", &angle, input, "Angle of each element in the complex plane, in radians.");
   ops.def("conj", &conj, input, "Complex conjugate of each element.").no_out();
   ops.def("conj_physical", &conj_physical, input, "Complex conjugate of each element.").inplace();
-  for (const char* name : {"resolve_conj", "resolve_neg"}) ops.def(name, &positive, input, "The tensor itself.").no_out();
+  for (const char* name : {"resolve_conj", "resolve_neg"})
+    ops.def(name, +[](const Tensor& x) { return x; }, input, "The tensor itself.").no_out();
   ops.def("positive", &positive, input, "The tensor itself.").no_out();
   ops.def("round", (One*)&round, input, "Nearest integer to each element, halves to even.");
   ops.def("round", &round_decimals, input, kw_only, "decimals"_a, "Rounded to `decimals` places.");
