@@ -2,6 +2,7 @@
 #include "autograd/engine.h"
 #include "ops/ops.h"
 #include "python/hooks.h"
+#include "runtime/pool.h"
 
 namespace lg {
 
@@ -35,6 +36,7 @@ void accumulate_into(const Tensor& leaf, Tensor grad) {
   Tensor have = Tensor::borrow(l->grad);
   if (!grad_enabled() && !have->inference) {
     // Several threads may accumulate into one leaf; holding the GIL throughout keeps the sum whole.
+    GilHold hold;
     add_(have, grad);
   } else {
     Tensor sum = have + grad;

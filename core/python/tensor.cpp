@@ -418,7 +418,6 @@ PyObject* m_is_signed(PyObject* self, PyObject*) {
 PyObject* m_is_inference(PyObject* self, PyObject*) { return PyBool_FromLong(raw(self)->inference); }
 PyObject* m_is_view(PyObject* self, PyObject*) { return PyBool_FromLong(is_view(self_of(self))); }
 PyObject* m_false(PyObject*, PyObject*) { Py_RETURN_FALSE; }
-PyObject* m_self(PyObject* self, PyObject*) { return Py_NewRef(self); }
 
 PyObject* m_requires_grad_(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   return guarded([&] {
@@ -588,8 +587,6 @@ PyMethodDef methods[] = {
     {"is_neg", m_false, METH_NOARGS, nullptr},
     {"is_shared", m_false, METH_NOARGS, nullptr},
     {"is_pinned", m_false, METH_NOARGS, nullptr},
-    {"resolve_conj", m_self, METH_NOARGS, nullptr},
-    {"resolve_neg", m_self, METH_NOARGS, nullptr},
     {"requires_grad_", fast(&m_requires_grad_), METH_FASTCALL | METH_KEYWORDS, "requires_grad_(on=True): on a leaf, in place."},
     {"retain_grad", m_retain_grad, METH_NOARGS, "Have backward keep this non-leaf's gradient in .grad."},
     {"detach", m_detach, METH_NOARGS, "The same memory without history."},

@@ -189,8 +189,12 @@ void parallel_run(int64_t n, int64_t grain, void (*task)(void*, int64_t, int64_t
   inside_job = false;
 }
 
+static thread_local bool hold_gil = false;
+GilHold::GilHold() : before_(hold_gil) { hold_gil = true; }
+GilHold::~GilHold() { hold_gil = before_; }
+
 // A chunk never holds the GIL, whatever PyGILState_Check would say of a thread that Python does not know.
-GilRelease::GilRelease() : state_(!inside_job && PyGILState_Check() ? PyEval_SaveThread() : nullptr) {}
+GilRelease::GilRelease() : state_(!hold_gil && !inside_job && PyGILState_Check() ? PyEval_SaveThread() : nullptr) {}
 GilRelease::~GilRelease() {
   if (state_) PyEval_RestoreThread(static_cast<PyThreadState*>(state_));
 }

@@ -42,4 +42,16 @@ class GilRelease {
   void* state_;
 };
 
+/// Keeps the GIL while large work runs: for a write that no other Python thread may get between.
+class GilHold {
+ public:
+  GilHold();
+  ~GilHold();
+  GilHold(const GilHold&) = delete;
+  GilHold& operator=(const GilHold&) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace lg
