@@ -283,7 +283,13 @@ Tensor ones_like(const Tensor& x, OptDType dtype) { return filled(empty_as(x, dt
 Tensor full_like(const Tensor& x, const Scalar& value, OptDType dtype) { return filled(empty_as(x, dtype, {}), value); }
 
 Tensor number(const Scalar& value, Device device) {
-  Tensor y = filled(make_tensor({}, value.natural_dtype(), device), value);
+  Tensor y = make_tensor({}, value.natural_dtype(), device);
+  if (void* at = y.data()) switch (value.kind()) {  // every `x * 2` comes this way: no kernel
+    case Kind::Boolean: *static_cast<bool*>(at) = value.to<bool>(); break;
+    case Kind::Integral: *static_cast<int64_t*>(at) = value.to<int64_t>(); break;
+    case Kind::Floating: *static_cast<double*>(at) = value.to<double>(); break;
+    case Kind::Complex: *static_cast<complex128*>(at) = value.to<complex128>(); break;
+  }
   y->wrapped_number = true;
   return y;
 }
