@@ -25,7 +25,7 @@ static void renew_view(const Tensor& t) {
   if (!t->grad_fn && !requires_grad(extra.base)) return;
   extra.view_version = t.version();
   GradMode on(true);
-  Tensor fresh = as_strided(extra.base, t.sizes(), t.strides(), t.offset());
+  Tensor fresh = as_strided(seen_as(extra.base, t.dtype()), t.sizes(), t.strides(), t.offset());
   if (fresh->grad_fn) set_history(t, Node::borrow(fresh->grad_fn), 0);
 }
 

@@ -58,17 +58,21 @@ static void record_slice_copy(const Tensor& view, const Tensor& src) {
   const Tensor inputs[] = {base, src};
   Recorder record("CopySlices", {&base, 1}, inputs);
   if (!record) return;
-  int64_t offset = view.offset() - base.offset();
+  int64_t start = is_complex(base.dtype()) == is_complex(view.dtype()) ? base.offset()  // in elements of the view
+                  : is_complex(base.dtype()) ? 2 * base.offset() : base.offset() / 2;
   record.vjp([sizes = base.sizes(), strides = base.strides(), view_sizes = view.sizes(), view_strides = view.strides(),
-              offset](const Tensor& g, Needs need) -> Grads {
+              offset = view.offset() - start, dtype = view.dtype()](const Tensor& g, Needs need) -> Grads {
     // as_strided speaks of memory, so the gradient is first laid out as the base was.
     auto laid_out = [&] { return copy_(make_strided(sizes, strides, g.dtype(), g.device()), g); };
+    auto slice = [&](const Tensor& t) {
+      return as_strided(seen_as(t, dtype), view_sizes, view_strides, offset);
+    };
     Grads gs(2);
     if (need[0]) {
       gs[0] = laid_out();
-      zero_(as_strided(gs[0], view_sizes, view_strides, offset));
+      zero_(slice(gs[0]));
     }
-    if (need[1]) gs[1] = clone(as_strided(laid_out(), view_sizes, view_strides, offset));
+    if (need[1]) gs[1] = clone(slice(laid_out()));
     return gs;
   });
 }
@@ -104,8 +108,8 @@ Tensor assign(const char* op, const Tensor& x, const Tensor& result) {
   check_inplace(op, x, result);
   Tensor y = to_dtype(result, x.dtype());
   Node history = grad_enabled() ? grad_fn(y) : Node();
-  if (is_view(x) || (will_record(x) && !history) || (will_record(y) && !history)) return copy_(x, y);
   if (history) keep_old_value(x, history.get());
+  if (is_view(x) || (will_record(x) && !history) || (will_record(y) && !history)) return copy_(x, y);
   if (!y.is(x)) x.kernels().copy(x.strided(), y.strided());
   x.bump_version();
   if (history) set_history(x, history, y->output_nr);

@@ -34,11 +34,6 @@ Scalar negative(const Scalar& s) {
   return s.is_complex() ? Scalar(-s.to<complex128>()) : Scalar(-s.to<double>());
 }
 Scalar conjugate(const Scalar& s) { return s.is_complex() ? Scalar(std::conj(s.to<complex128>())) : s; }
-Scalar product(const Scalar& a, const Scalar& b) {
-  if (a.is_complex() || b.is_complex()) return Scalar(a.to<complex128>() * b.to<complex128>());
-  if (a.is_integral() && b.is_integral()) return Scalar(a.to<int64_t>() * b.to<int64_t>());
-  return Scalar(a.to<double>() * b.to<double>());
-}
 Tensor scaled(const Tensor& g, const Scalar& s) { return is_one(s) ? g : g * s; }
 
 // ---- sum and difference: nothing is saved
@@ -110,8 +105,9 @@ Tensor add_(const Tensor& a, const Tensor& b, const Scalar& alpha) {
 Tensor sub(const Tensor& a, const Tensor& b) {
   check_not_bool(a, b);
   Tensor y = evaluate(Row::sub, a, b);
-  // 2 - x is PyTorch's rsub(x, 2).
-  if (Recorder record{a->wrapped_number ? "RsubBackward1" : "SubBackward0", y, a, b})
+  if (a->wrapped_number) {  // PyTorch's rsub(b, number)
+    if (Recorder record{"RsubBackward1", y, b}) record.vjp([](const Tensor& g) { return -g; });
+  } else if (Recorder record{"SubBackward0", y, a, b})
     record.vjp([](const Tensor& g, Needs need) -> Grads { return {need[0] ? g : none, need[1] ? -g : none}; });
   return y;
 }
@@ -165,22 +161,21 @@ Tensor rounded_quotient_(const char* name, Row row, Tensor (*apart)(const Tensor
   });
 }
 
-/// Rule of y = a - b round(a / b); a number b makes it the first of two overloads.
-template <class Whole>
-Tensor remainder_of(Row row, const char* node_number, const char* node, const Tensor& a, const Tensor& b, Whole whole) {
-  Tensor y = rounded_quotient(row, a, b);
-  if (Recorder record{b->wrapped_number ? node_number : node, y, a, b}) {
-    if (a->wrapped_number) {
-      record.vjp([](const Tensor&) -> Grads {
-        fail(ErrorKind::NotImplemented, "the derivative for 'self' of remainder(number, tensor) is not implemented.");
+/// Records y = a - b whole(a / b).
+void record_remainder(const char* node_number, const char* node, const Tensor& y, const Tensor& a, const Tensor& b,
+                      Rounding rounding) {
+  if (b->wrapped_number) {
+    if (Recorder record{node_number, y, a}) record.vjp([](const Tensor& g) { return g; });
+  } else if (a->wrapped_number) {
+    if (Recorder record{"torch::autograd::NotImplemented", y, b})
+      record.vjp([](const Tensor&) -> Tensor {
+        fail(ErrorKind::Runtime, "derivative for remainder(number, tensor) is not implemented; make the number a tensor");
       });
-    } else {
-      record.vjp([sa = record.save("self", a, 1), sb = record.save("other", b, 1), whole](const Tensor& g, Needs need) -> Grads {
-        return {need[0] ? g : none, need[1] ? -(g * whole(*sa, *sb)) : none};
-      });
-    }
+  } else if (Recorder record{node, y, a, b}) {
+    record.vjp([sa = record.save("self", a, 1), sb = record.save("other", b, 1), rounding](const Tensor& g, Needs need) -> Grads {
+      return {need[0] ? g : none, need[1] ? -(g * div(*sa, *sb, rounding)) : none};
+    });
   }
-  return y;
 }
 
 struct QuotientRule {
@@ -253,15 +248,17 @@ Tensor floor_divide_(const Tensor& a, const Tensor& b) {
   return rounded_quotient_("floor_divide_", Row::div_floor, &floor_divide, a, b);
 }
 Tensor remainder(const Tensor& a, const Tensor& b) {
-  return remainder_of(Row::remainder, "RemainderBackward0", a->wrapped_number ? "torch::autograd::NotImplemented" : "RemainderBackward1",
-                      a, b, [](const Tensor& a, const Tensor& b) { return div(a, b, Rounding::Floor); });
+  Tensor y = rounded_quotient(Row::remainder, a, b);
+  record_remainder("RemainderBackward0", "RemainderBackward1", y, a, b, Rounding::Floor);
+  return y;
 }
 Tensor remainder_(const Tensor& a, const Tensor& b) {
   return rounded_quotient_("remainder_", Row::remainder, &remainder, a, b);
 }
 Tensor fmod(const Tensor& a, const Tensor& b) {
-  return remainder_of(Row::fmod, "FmodBackward0", "FmodBackward1", a, b,
-                      [](const Tensor& a, const Tensor& b) { return div(a, b, Rounding::Trunc); });
+  Tensor y = rounded_quotient(Row::fmod, a, b);
+  record_remainder("FmodBackward0", "FmodBackward1", y, a, b, Rounding::Trunc);
+  return y;
 }
 static Tensor fmod_(const Tensor& a, const Tensor& b) { return rounded_quotient_("fmod_", Row::fmod, &fmod, a, b); }
 
@@ -321,16 +318,19 @@ Tensor power_gradient_exponent(const Tensor& g, const Tensor& a, const Tensor& b
 
 Tensor pow(const Tensor& a, const Tensor& b) {
   Tensor y = power_value(a, b);
-  if (Recorder record{b->wrapped_number ? "PowBackward0" : a->wrapped_number ? "PowBackward2" : "PowBackward1", y, a, b}) {
-    if (b->wrapped_number && b.dim() == 0) {
-      record.vjp(NumberPowerRule{record.save("self", a), value_of(b)});
-    } else {
-      record.vjp([sa = record.save("self", a), sb = record.save("exponent", b),
-                  sy = record.save("result", y, 1)](const Tensor& g, Needs need) -> Grads {
-        const Tensor a = *sa, b = *sb;
-        return {need[0] ? power_gradient_base(g, a, b) : none, need[1] ? power_gradient_exponent(g, a, b, *sy) : none};
+  if (b->wrapped_number) {
+    if (Recorder record{"PowBackward0", y, a}) record.vjp(NumberPowerRule{record.save("self", a), value_of(b)});
+  } else if (a->wrapped_number) {
+    if (Recorder record{"PowBackward2", y, b})
+      record.vjp([sa = record.save("self", a), sb = record.save("exponent", b), sy = record.save("result", y)](const Tensor& g) {
+        return power_gradient_exponent(g, *sa, *sb, *sy);
       });
-    }
+  } else if (Recorder record{"PowBackward1", y, a, b}) {
+    record.vjp([sa = record.save("self", a), sb = record.save("exponent", b),
+                sy = record.save("result", y, 1)](const Tensor& g, Needs need) -> Grads {
+      const Tensor a = *sa, b = *sb;
+      return {need[0] ? power_gradient_base(g, a, b) : none, need[1] ? power_gradient_exponent(g, a, b, *sy) : none};
+    });
   }
   return y;
 }
@@ -439,18 +439,6 @@ static Tensor conj_named(const char* node, const Tensor& x) {
 }
 Tensor conj(const Tensor& x) { return is_complex(x.dtype()) ? conj_named("ConjBackward0", x) : x; }
 static Tensor conj_physical(const Tensor& x) { return is_complex(x.dtype()) ? conj_named("ConjPhysicalBackward0", x) : x; }
-Tensor real(const Tensor& x) {
-  if (!is_complex(x.dtype())) return x;
-  Tensor y = evaluate(Row::real, x);
-  if (Recorder record{"RealBackward0", y, x}) record.vjp([d = x.dtype()](const Tensor& g) { return to_dtype(g, d); });
-  return y;
-}
-Tensor imag(const Tensor& x) {
-  check(is_complex(x.dtype()), "imag is not implemented for tensors with non-complex dtypes.");
-  Tensor y = evaluate(Row::imag, x);
-  if (Recorder record{"ImagBackward0", y, x}) record.vjp([](const Tensor& g) { return g * Scalar(complex128(0, 1)); });
-  return y;
-}
 static Tensor positive(const Tensor& x) {
   check(x.dtype() != DType::Bool, "The `+` operator, on a bool tensor is not supported.");
   return x;

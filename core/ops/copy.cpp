@@ -201,6 +201,10 @@ Tensor zero_(const Tensor& x) {
   if (Recorder record{"ZeroBackward0", x, x}) record.vjp([](const Tensor& g) { return zeros_like(g); });
   return x;
 }
+// ---- promotion, as Python asks for it
+
+static DType result_type_of(const Tensor& a, const Tensor& b) { return result_type(a, b); }
+
 static Tensor fill(const Tensor& x, const Tensor& value) { return fill_(clone(x), value); }
 
 void def_copy(Ops& ops) {
@@ -239,6 +243,11 @@ void def_copy(Ops& ops) {
   ops.def("fill_", &fill_, input, "value"_a.or_number(), "Overwrites every element with one value.").no_out();
   ops.def("fill", &fill, input, "value"_a.or_number(), "A copy in which every element is one value.").no_out();
   ops.def("zero_", &zero_, input, "Overwrites every element with 0.").no_out();
+
+  ops.def("result_type", &result_type_of, "tensor1"_a.or_number(), "tensor2"_a.or_number(),
+          "dtype of an operation on both.").function_only().no_out();
+  ops.def("promote_types", &promote, "type1"_a, "type2"_a, "The least dtype that holds both.").no_out();
+  ops.def("can_cast", &can_cast, "from_"_a, "to"_a, "May an operation whose result is of one dtype write into the other?").no_out();
 }
 
 }  // namespace lg

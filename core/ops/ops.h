@@ -39,6 +39,13 @@ Tensor detach(const Tensor& x);
 // ---- pointwise.cpp: see core/pointwise.def for the rows; here what is not a row
 #include "ops/pointwise.h"
 
+// ---- complex.cpp (views of the parts)
+Tensor view_as_real(const Tensor& x);                        // a last dimension of size 2: real and imaginary part
+Tensor view_as_complex(const Tensor& x);
+Tensor seen_as(const Tensor& x, DType dtype);                // x itself, or the whole of it as a view of its other kind
+Tensor real(const Tensor& x);                                // x itself if it is real
+Tensor imag(const Tensor& x);
+
 // ---- shape.cpp (views share storage; each is recorded)
 Tensor view(const Tensor& x, const Dims& size);
 Tensor reshape(const Tensor& x, const Dims& size);

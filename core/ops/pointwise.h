@@ -42,8 +42,6 @@ Tensor abs(const Tensor& x);
 Tensor sgn(const Tensor& x);
 Tensor angle(const Tensor& x);
 Tensor conj(const Tensor& x);         // x itself if it is real
-Tensor real(const Tensor& x);
-Tensor imag(const Tensor& x);
 Tensor round(const Tensor& x);
 Tensor bitwise_not(const Tensor& x);
 Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> posinf, std::optional<double> neginf);

@@ -7,6 +7,7 @@
   X(copy)              \
   X(pointwise)         \
   X(arithmetic)        \
+  X(complex)           \
   X(create)            \
   X(shape)             \
   X(index)             \

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import _core
 from ._core import Tensor
 from ._printing import tensor_str
 
@@ -56,3 +57,28 @@ def __format__(self: Tensor, spec: str) -> str:
     if self.dim() == 0 and not self.is_meta and type(self) is Tensor:
         return format(self.item(), spec)
     return object.__format__(self, spec)
+
+
+@tensor_method
+def where(self: Tensor, condition: Tensor, other: Tensor | complex) -> Tensor:
+    """``self`` where the condition holds, ``other`` elsewhere."""
+    return _core.where(condition, self, other)
+
+
+@tensor_method
+def polygamma(self: Tensor, n: int) -> Tensor:
+    """The ``n``-th derivative of digamma at each element."""
+    return _core.polygamma(n, self)
+
+
+def _part(name: str, doc: str) -> property:
+    part = getattr(_core, name)
+
+    def assign(self: Tensor, value: Tensor | complex) -> None:
+        part(self).copy_(value)
+
+    return property(part, assign, doc=doc)
+
+
+Tensor.real = _part("real", "A view of the real parts; the tensor itself if it is real.")
+Tensor.imag = _part("imag", "A view of the imaginary parts.")
