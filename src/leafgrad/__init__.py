@@ -1,6 +1,8 @@
 """leafgrad: define-by-run automatic differentiation with leaf tensors, under PyTorch's names."""
 
+from importlib import import_module
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
 
 from . import _core
 from ._composites import *
@@ -21,7 +23,18 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from . import nn, optim, testing, utils
 
 newaxis = None
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from . import nn, optim, testing, utils
+
+
+def __getattr__(name: str) -> "ModuleType":
+    """Import a subpackage when it is first asked for: a program that only computes need not wait for layers."""
+    if name in ("nn", "optim", "testing", "utils"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

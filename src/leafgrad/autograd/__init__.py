@@ -1,8 +1,11 @@
 """Differentiation: running the graph backward, switching its recording, and functions with their own derivative."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from leafgrad._core import is_grad_enabled, is_inference_mode_enabled
 
-from . import anomaly_mode, forward_ad, function, functional, grad_mode, graph
+from . import anomaly_mode, forward_ad, function, grad_mode, graph
 from ._backward import backward, grad
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
@@ -14,7 +17,6 @@ from .grad_mode import (
     set_grad_enabled,
     set_multithreading_enabled,
 )
-from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .variable import Variable
 
 __all__ = [
@@ -42,3 +44,20 @@ __all__ = [
     "set_grad_enabled",
     "set_multithreading_enabled",
 ]
+
+if TYPE_CHECKING:
+    from . import functional
+    from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+
+
+def __getattr__(name: str) -> Any:
+    """Import the tools that few programs use when they are first asked for."""
+    if name == "functional":
+        return import_module(f"{__name__}.functional")
+    if name in ("GradcheckError", "gradcheck", "gradgradcheck"):
+        # The module has the name of its function: importing it puts the module there, and the function goes on top.
+        module = import_module(f"{__name__}.gradcheck")
+        for function in ("GradcheckError", "gradcheck", "gradgradcheck"):
+            globals()[function] = getattr(module, function)
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
