@@ -1,5 +1,6 @@
 // In-place operations: what may be written, and the history afterwards.  See docs/design/inplace.md.
 #include "autograd/autograd.h"
+#include "kernels/table.h"
 #include "ops/ops.h"
 
 namespace lg {

@@ -2,6 +2,7 @@
 // three inputs and more, and the activations whose gradient is one pass.
 #include <cmath>
 
+#include "kernels/table.h"
 #include "ops/evaluate.h"
 
 namespace lg {

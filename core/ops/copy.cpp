@@ -1,6 +1,7 @@
 // Copies: clone, contiguous, conversion of dtype and device, writing into a tensor, and leaving the graph.
 #include <cstring>
 
+#include "kernels/table.h"
 #include "ops/evaluate.h"
 
 namespace lg {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels/table.h"
 #include "ops/ops.h"
 
 namespace lg {

@@ -1,3 +1,4 @@
+#include "kernels/table.h"
 #include "ops/evaluate.h"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 // dense tensors of one dtype go straight to the kernel.  Nothing here records; ops/pointwise.cpp does.
 #pragma once
 
+#include "kernels/pointwise.h"
 #include "ops/ops.h"
 
 namespace lg {

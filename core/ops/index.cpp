@@ -1,6 +1,7 @@
 // Operators that read and write at indices.  Every index is checked before anything is read or written.
 #include <algorithm>
 
+#include "kernels/table.h"
 #include "ops/ops.h"
 #include "python/convert.h"
 #include "python/indexing.h"

@@ -1,4 +1,5 @@
 // Losses: negative log likelihood, cross entropy, squared error.  Every check comes before the first write.
+#include "kernels/table.h"
 #include "ops/reduce.h"
 
 namespace lg {

@@ -6,6 +6,7 @@
 // made with the same layout, so that it arrives at the weight without a copy.
 #include <algorithm>
 
+#include "kernels/table.h"
 #include "ops/ops.h"
 
 namespace lg {

@@ -1,5 +1,6 @@
 // Softmax, log_softmax and layer normalisation: a native pass each way.  Where backward is itself recorded, the derivative
 // is spelled out in operators instead, so that it can be differentiated again.
+#include "kernels/table.h"
 #include "ops/reduce.h"
 
 namespace lg {

@@ -1,4 +1,5 @@
 // Random tensors and in-place filling.  The kernels draw; here are ranges, dtypes and the (zero) derivatives.
+#include "kernels/table.h"
 #include "runtime/generator.h"
 
 #include <cmath>

@@ -2,6 +2,7 @@
 //
 // Each operator is a function with its rule; `Reduction` (reduce.h) has the shapes.  Kernels know few dtypes where many
 // would not pay: operators cast to `wide` before and back after.
+#include "kernels/table.h"
 #include "ops/reduce.h"
 
 #include <cmath>

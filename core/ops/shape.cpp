@@ -2,6 +2,7 @@
 // then the operators that copy.
 #include <algorithm>
 
+#include "kernels/table.h"
 #include "ops/ops.h"
 #include "python/convert.h"
 

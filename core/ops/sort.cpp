@@ -1,4 +1,5 @@
 // Sorting, selection by rank, and unique.  The gradient of every selection goes back to where the values came from.
+#include "kernels/table.h"
 #include "ops/reduce.h"
 
 #include <algorithm>

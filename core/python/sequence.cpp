@@ -3,6 +3,7 @@
 // Two walks: the first finds the dtype and checks the shape, the second stores.  The shape is that of the first element
 // at each level.  Storing may run Python code (a number's __float__), which may change the lists that are being read;
 // so every level's length is checked again as it is read, and each item is held while it is used.
+#include "kernels/table.h"
 #include "ops/ops.h"
 #include "python/convert.h"
 #include "python/numpy.h"

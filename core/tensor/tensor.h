@@ -6,7 +6,6 @@
 
 #include <memory>
 
-#include "kernels/table.h"
 #include "runtime/dims.h"
 #include "runtime/object.h"
 #include "runtime/strided.h"
@@ -14,8 +13,12 @@
 
 namespace lg {
 
+struct Kernels;
 struct NodeObject;
 struct TensorExtra;
+// A change of the table does not concern those who only know tensors: they include kernels/table.h to call a kernel.
+const Kernels& cpu_kernels();
+const Kernels& meta_kernels();
 
 struct TensorObject {
   PyObject_HEAD
