@@ -64,14 +64,18 @@ TARGETS = [
     S((5, 3), classes(5)),
     S((5, 3), classes(5), reduction="sum"),
     S((5, 3), classes(5), reduction="none"),
+    S((5, 3), classes(5), ignore_index=1),
+    S((2, 3, 4), classes(2, 4)),
+    S((2, 3, 4), classes(2, 4), reduction="none"),
+    S((2, 3, 4, 2), classes(2, 4, 2), reduction="none"),
+    S((2, 3, 2, 1, 2), classes(2, 2, 1, 2), ignore_index=0),
+    S((3,), classes()),
+]
+WEIGHTED = [  # a weight of classes is a constant, so these take no part in the derivatives' tests
     S((5, 3), classes(5), WEIGHT),
     S((5, 3), classes(5), WEIGHT, reduction="none"),
-    S((5, 3), classes(5), ignore_index=1),
     S((5, 3), classes(5), WEIGHT, ignore_index=1),
-    S((2, 3, 4), classes(2, 4)),
     S((2, 3, 4, 2), classes(2, 4, 2), WEIGHT, ignore_index=2),
-    S((2, 3, 4), classes(2, 4), reduction="none"),
-    S((3,), classes()),
 ]
 SOFT = [
     S((5, 3), X((5, 3), 0, 1)),
@@ -81,14 +85,19 @@ SOFT = [
 ]
 SMOOTH = [
     S((5, 3), classes(5), label_smoothing=0.1),
+    S((5, 3), classes(5), label_smoothing=0.1, reduction="sum"),
+    S((2, 3, 4), classes(2, 4), label_smoothing=0.3, reduction="none", ignore_index=1),
+]
+SMOOTH_WEIGHTED = [
     S((5, 3), classes(5), WEIGHT, label_smoothing=0.3, ignore_index=1),
     S((2, 3, 4), classes(2, 4), WEIGHT, label_smoothing=0.3, reduction="none"),
-    S((5, 3), classes(5), label_smoothing=0.1, reduction="sum"),
 ]
 
 OPS = [
     Op("nn.functional.nll_loss", nll_loss, TARGETS, FLOATING),
+    Op("nn.functional.nll_loss", nll_loss, WEIGHTED, FLOATING, grad=False),
     Op("nn.functional.cross_entropy", cross_entropy, [*TARGETS, *SOFT, *SMOOTH], FLOATING, rtol=2),
+    Op("nn.functional.cross_entropy", cross_entropy, [*WEIGHTED, *SMOOTH_WEIGHTED], FLOATING, grad=False, rtol=2),
     Op(
         "nn.functional.mse_loss",
         mse_loss,

@@ -165,7 +165,7 @@ OPS = [
         "logsumexp",
         lambda x, dim, keepdim=False: scipy.special.logsumexp(x, axis=axes(x, dim), keepdims=keepdim),
         DIMS,
-        (*REAL, "bool"),
+        FLOATING,
     ),
     Op("cumsum", scan(np.cumsum), SCANS, ALL, inplace=True),
     Op("cumprod", scan(np.cumprod), SCANS, ALL, inplace=True),
