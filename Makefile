@@ -16,7 +16,7 @@ sources := pyproject.toml CMakeLists.txt README.md LICENSE \
 editable = $(if $(wildcard $(VENV)/.editable),--editable)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test dev lint lint-python lint-format lint-core lint-types format stubs bench sanitize wheel clean
+.PHONY: help demo test dev lint lint-python lint-format lint-core lint-types lint-stubs format stubs bench sanitize wheel clean
 
 help:
 	@echo 'make demo      build, install and run the examples (start here)'
@@ -44,7 +44,7 @@ dev: | $(VENV)/.made
 	rm -f $(VENV)/.dev
 	$(MAKE) $(VENV)/.dev
 
-lint: lint-python lint-format lint-core lint-types   # `make -k lint` shows what all of them find
+lint: lint-python lint-format lint-core lint-types lint-stubs   # `make -k lint` shows what all of them find
 lint-python: $(VENV)/.dev
 	$(bin)/ruff check
 lint-format: $(VENV)/.dev
@@ -53,6 +53,8 @@ lint-core: $(VENV)/.dev
 	git ls-files -z '*.h' '*.cpp' | xargs -0 -r $(bin)/clang-format --dry-run -Werror
 lint-types: $(VENV)/.dev
 	$(bin)/mypy
+lint-stubs: $(VENV)/.dev
+	$(bin)/python tools/stubs.py --check
 
 format: $(VENV)/.dev
 	$(bin)/ruff check --fix
@@ -74,7 +76,7 @@ clean:
 
 # --- environments ----------------------------------------------------------------------------------------------------
 
-# The build's own requirements stand in the environment (no build isolation), because an isolated build has a new
+# What the build requires stands in the environment (no build isolation), because an isolated build has a new
 # directory each time, and every object file would be compiled again.
 $(VENV)/.made: pyproject.toml
 	test -x $(bin)/python || $(PYTHON) -m venv $(VENV)

@@ -30,15 +30,11 @@ std::pair<Tensor, Tensor> selected(const char* node, const Tensor& x, std::pair<
 
 }  // namespace
 
-static std::pair<Tensor, Tensor> sort_as(const char* node, const Tensor& x, int64_t dim, bool descending) {
+std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending, bool) {  // every sort here is stable
   dim = checked_dim("sort", x, dim);
   auto result = room_along("sort", x, dim, x.dim() ? x.size(dim) : 1);
   x.kernels().sort(result.first.strided(), result.second.strided(), x.strided(), dim, descending);
-  return selected(node, x, result, dim, true);
-}
-
-std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending, bool) {  // every sort here is stable
-  return sort_as("SortBackward0", x, dim, descending);
+  return selected("SortBackward0", x, result, dim, true);
 }
 
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest, bool) {  // sorted or not: sorted
@@ -212,7 +208,7 @@ Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool out_int32
         scalar_type_name(sorter ? sorter.dtype() : DType::Int64));
   NoGrad off;
   const DType dtype = result_type(sequence, values);
-  check_implemented(!is_complex(dtype) && dtype != DType::Bool, op, sequence);
+  check_implemented(!is_complex(dtype), op, sequence);
   const Tensor line = contiguous(cast(sequence, dtype)), wanted = contiguous(cast(values, dtype));
   const Tensor order = sorter ? contiguous(sorter) : none;
   if (order && !order.is_meta())
@@ -235,9 +231,7 @@ void def_sort(Ops& ops) {
   ops.def("sort", +[](const Tensor& x, int64_t dim, bool descending) { return sort(x, dim, descending, true); },
           "input"_a, "dim"_a = -1, "descending"_a = false, "Elements in order along `dim`, and where they were; stable.")
       .returns({"values", "indices"});
-  ops.def("sort", +[](const Tensor& x, std::optional<bool>, int64_t dim, bool descending) {
-            return sort_as("SortBackward1", x, dim, descending);
-          },
+  ops.def("sort", +[](const Tensor& x, std::optional<bool>, int64_t dim, bool descending) { return sort(x, dim, descending, true); },
           "input"_a, kw_only, "stable"_a, "dim"_a = -1, "descending"_a = false,
           "Elements in order along `dim`, and where they were; stable.").returns({"values", "indices"});
   ops.def("argsort", +[](const Tensor& x, int64_t dim, bool descending, bool) {

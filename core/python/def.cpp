@@ -121,15 +121,18 @@ bool bind(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* 
 std::string signature(const OpObject* op, const Overload& o) {
   std::string text = std::string(op->name) + "(";
   bool star = false;
-  for (size_t i = 0; i < o.args.size(); ++i) {
-    const Arg& a = o.args[i];
-    if (i) text += ", ";
-    if (a.keyword_only && !star) {
+  auto begin_parameter = [&](bool keyword_only) {
+    if (text.back() != '(') text += ", ";
+    if (keyword_only && !star) {
       text += "*, ";
       star = true;
     }
-    if (a.takes_varargs && false) text += "*";
+  };
+  for (size_t i = 0; i < o.args.size(); ++i) {
+    const Arg& a = o.args[i];
+    begin_parameter(a.keyword_only);
     text += std::string(a.name) + ": " + o.types[i];
+    if (a.takes_varargs) text += " or ints";
     if (a.takes_number) text += " | Number";
     if (a.fallback == Py_None) text += " | None";
     if (a.fallback) {
@@ -138,7 +141,16 @@ std::string signature(const OpObject* op, const Overload& o) {
       text += std::string(" = ") + (utf8 ? utf8 : "...");
     }
   }
-  return text + ") -> " + o.result;
+  std::string result = o.result;
+  if (op->is_factory) {
+    begin_parameter(true);
+    text += "requires_grad: bool = False";
+  }
+  if (op->takes_out && result.find("Tensor") != std::string::npos) {
+    begin_parameter(true);
+    text += std::string("out: ") + (result == "Tensor" ? result : "tuple of Tensors") + " | None = None";
+  }
+  return text + ") -> " + result;
 }
 
 [[noreturn]] void no_overload(const OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, const char* why) {
