@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from leafgrad import _core
 from leafgrad._core import Size, Tensor
-from leafgrad._queries import can_cast
 from leafgrad._tensor import tensor_method
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _write(name: str, result: Tensor, out: Tensor) -> Tensor:
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
         )
-    if not can_cast(result.dtype, out.dtype):
+    if not _core.can_cast(result.dtype, out.dtype):
         raise RuntimeError(f"{name}: result type {result.dtype} can't be cast to the desired output type {out.dtype}")
     if out.shape != result.shape:
         out.resize_(result.shape)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from leafgrad import _core
 from leafgrad._composites import allclose
 from leafgrad._core import Tensor
-from leafgrad._queries import promote_types
 
 from . import forward_ad
 from ._backward import grad
@@ -436,5 +435,5 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _close(a: Tensor, b: Tensor, rtol: float, atol: float) -> bool:
-    dtype = promote_types(a.dtype, b.dtype)
+    dtype = _core.promote_types(a.dtype, b.dtype)
     return allclose(a.to(dtype), b.to(dtype), rtol, atol)
