@@ -570,6 +570,7 @@ Tensor clamp_value(const Tensor& x, const Tensor& min, const Tensor& max) {
   check(min || max, "torch.clamp: At least one of 'min' or 'max' must not be None");
   const DType d = promoted({&x, &min, &max});
   if (is_complex(d)) fail(ErrorKind::NotImplemented, "clamp is not supported for complex types");
+  compute_dtype(Row::clamp, d);  // refuses bool, which maximum takes
   if (!max) return evaluate(Row::maximum, d, {&x, &min});
   if (!min) return evaluate(Row::minimum, d, {&x, &max});
   return evaluate(Row::clamp, d, {&x, &min, &max});
