@@ -223,7 +223,12 @@ Term join(const Term& a, const Term& b, const Equation& e, Keep&& keep) {
   for (int label : b.labels)
     if (!a.has(label)) of_b.push_back(label);
   Labels result = joined(joined(common, of_a), of_b);
-  if (summed.empty()) return {spread_over(a, result) * spread_over(b, result), result};
+  if (summed.empty()) {
+    // Any order costs the same here: take the output's if this could be the last step.
+    if (result.size() == e.output.size() && std::is_permutation(result.begin(), result.end(), e.output.begin()))
+      result = e.output;
+    return {spread_over(a, result) * spread_over(b, result), result};
+  }
   int64_t batch = count_of(e, common), m = count_of(e, of_a), n = count_of(e, of_b), k = count_of(e, summed);
   Tensor left = reshape(in_order(a, joined(joined(common, of_a), summed)), {batch, m, k});
   Tensor right = reshape(in_order(b, joined(joined(common, summed), of_b)), {batch, k, n});
@@ -255,7 +260,9 @@ Tensor einsum(const std::string& equation, const Tensors& operands) {
     sum_others(&term, [&](int label) { return keep(label) || next.has(label); });
     term = join(term, next, e, keep);
   }
-  return in_order(term, e.output);
+  Tensor y = in_order(term, e.output);
+  bool is_operand = y.is(operands[0]);  // the result is a tensor of its own, if only a view
+  return is_operand ? view(y, y.sizes()) : y;
 }
 
 }  // namespace lg

@@ -112,12 +112,10 @@ void check_addable(const char* op, const Tensor& input, const Tensor& a, const D
         size);
 }
 
-/// y with another shape, as if it had been computed so: y is fresh and not seen by anybody else.
-Tensor unsafe_view(Tensor y, const Dims& size) {
-  if (y.sizes() == size && !requires_grad(y)) return y;
+/// y with another shape, as if it had been computed so: y is fresh and not seen by anybody else, so this is no view.
+Tensor unsafe_view(Tensor y, const Dims& size, const char* node = "UnsafeViewBackward0") {
   Tensor z = make_alias(y, size, contiguous_strides(size), y.offset());
-  if (Recorder record{"UnsafeViewBackward0", z, y})
-    record.vjp([before = y.sizes()](const Tensor& g) { return reshape(g, before); });
+  if (Recorder record{node, z, y}) record.vjp([before = y.sizes()](const Tensor& g) { return reshape(g, before); });
   return z;
 }
 
@@ -130,12 +128,13 @@ Tensor with_batch(const Tensor& x, const Dims& batch) {
 }
 Tensor as_stack(const Tensor& x) { return x.dim() == 3 ? x : reshape(x, {-1, x.size(-2), x.size(-1)}); }
 
-/// Both have at least two dimensions, one of them three.
-Tensor batched_matmul(const Tensor& a, const Tensor& b) {
+/// Both have at least two dimensions, one of them three.  A vector on the left came as a row, which the result has not.
+Tensor batched_matmul(const Tensor& a, const Tensor& b, bool was_vector) {
   Dims batch = broadcast_sizes("matmul", batch_of(a), batch_of(b));
   Tensor left = with_batch(a, batch), right = with_batch(b, batch);
   Dims size = left.sizes();
   size[size.size() - 1] = right.size(-1);
+  if (was_vector) size.erase(size.size() - 2);
   check_dtypes("matmul", a, b);
   check(left.size(-1) == right.size(-2), "matmul: Expected size for first two dimensions of batch2 tensor to be: [",
         product(batch), ", ", left.size(-1), "] but got: [", product(batch), ", ", right.size(-2), "]: input is ",
@@ -342,8 +341,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
         "D");
   if (da == 1 && db == 1) return dot(a, b);
   if (da == 2 && db == 1) return mv(a, b);
-  if (da == 1 && db == 2) return squeeze(mm(unsqueeze(a, 0), b), {0});
-  if (da == 1) return squeeze(matmul(unsqueeze(a, 0), b), {-2});
+  if (da == 1 && db == 2) return unsafe_view(mm(unsqueeze(a, 0), b), {b.size(1)}, "SqueezeBackward4");
+  if (da == 1) return batched_matmul(unsqueeze(a, 0), b, true);
   if (db <= 2) {
     Dims size(a.sizes().data(), da - 1);
     int64_t rows = product(size);
@@ -352,7 +351,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     size.push_back(b.size(1));
     return unsafe_view(mm(tall, b), size);
   }
-  return batched_matmul(a, b);
+  return batched_matmul(a, b, false);
 }
 
 // y = x w^T + bias.  A bias is added while the product is made.
@@ -360,7 +359,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check(x.dim() >= 1 && (weight.dim() == 1 || weight.dim() == 2),
         "linear: weight must have 1 or 2 dimensions and input at least 1, got shapes ", weight.sizes(), " and ",
         x.sizes());
-  bool inside = bias && weight.dim() == 2 && (x.dim() == 2 || x.is_contiguous());
+  check(!bias || weight.dim() == 2, "linear: mat2 must be a matrix, got a weight of shape ", weight.sizes(),
+        " with a bias");
+  bool inside = bias && (x.dim() == 2 || x.is_contiguous());
   Tensor w = weight.dim() == 2 ? t(weight) : weight;
   if (inside && x.dim() == 2) return addmm(bias, x, w, Scalar(1), Scalar(1));
   if (inside) {
@@ -399,7 +400,8 @@ void def_matmul(Ops& ops) {
   ops.def("linear", &linear, "input"_a, "weight"_a, "bias"_a = None,
           "Affine map of the last dimension, input @ weight.T + bias.")
       .function_only();
-  ops.def("_einsum", &einsum, "equation"_a, "operands"_a, "Sum of products, named by the letters of its dimensions.").function_only();
+  ops.def("_einsum", &einsum, "equation"_a, "operands"_a, "Sum of products, named by the letters of its dimensions.")
+      .function_only();
 }
 
 }  // namespace lg
