@@ -361,17 +361,13 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
         x.sizes());
   check(!bias || weight.dim() == 2, "linear: mat2 must be a matrix, got a weight of shape ", weight.sizes(),
         " with a bias");
-  bool inside = bias && (x.dim() == 2 || x.is_contiguous());
   Tensor w = weight.dim() == 2 ? t(weight) : weight;
-  if (inside && x.dim() == 2) return addmm(bias, x, w, Scalar(1), Scalar(1));
-  if (inside) {
-    Dims size(x.sizes().data(), x.dim() - 1);
-    Tensor tall = view(x, {product(size), x.size(-1)});
-    size.push_back(weight.size(0));
-    return view(addmm(bias, tall, w, Scalar(1), Scalar(1)), size);
-  }
-  Tensor y = matmul(x, w);
-  return bias ? y + bias : y;
+  if (!bias) return matmul(x, w);
+  if (x.dim() == 2) return addmm(bias, x, w, Scalar(1), Scalar(1));
+  Dims size(x.sizes().data(), x.dim() - 1);
+  Tensor tall = reshape(x, {product(size), x.size(-1)});
+  size.push_back(weight.size(0));
+  return view(addmm(bias, tall, w, Scalar(1), Scalar(1)), size);
 }
 
 void def_matmul(Ops& ops) {
