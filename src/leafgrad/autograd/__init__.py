@@ -17,6 +17,7 @@ from .grad_mode import (
     set_grad_enabled,
     set_multithreading_enabled,
 )
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .variable import Variable
 
 __all__ = [
@@ -47,17 +48,10 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import functional
-    from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 
 def __getattr__(name: str) -> Any:
-    """Import the tools that few programs use when they are first asked for."""
+    """Import what few programs use when it is first asked for."""
     if name == "functional":
         return import_module(f"{__name__}.functional")
-    if name in ("GradcheckError", "gradcheck", "gradgradcheck"):
-        # The module has the name of its function: importing it puts the module there, and the function goes on top.
-        module = import_module(f"{__name__}.gradcheck")
-        for function in ("GradcheckError", "gradcheck", "gradgradcheck"):
-            globals()[function] = getattr(module, function)
-        return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

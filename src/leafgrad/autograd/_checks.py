@@ -25,15 +25,12 @@ from ._finite_differences import (
     unit_vector,
 )
 from .function import Function
+from .gradcheck import GradcheckError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Prefix = Callable[[int, int], str]  # what an error about output i and input j starts with
-
-
-class GradcheckError(RuntimeError):
-    """Raised by `gradcheck` and `gradgradcheck` where a derivative is wrong."""
 
 
 class Check:

@@ -159,3 +159,15 @@ def needs_grad(x: Any) -> bool:
 
 def is_inexact(y: Any) -> bool:
     return isinstance(y, Tensor) and (y.is_floating_point() or y.is_complex())
+
+
+def random_cotangent(y: Tensor, with_gaps: bool) -> Tensor:
+    """Uniform in [-1, 1), like `y`; `with_gaps` takes every other column of a wider tensor."""
+    dtype = y.dtype if is_inexact(y) else _core.float64
+    shape = tuple(y.shape)
+    if with_gaps and shape:
+        shape = (*shape[:-1], 2 * shape[-1])
+    values = _core.rand(shape, dtype=dtype, device=y.device) * 2 - 1
+    if with_gaps and shape:
+        values = values[..., ::2]
+    return values.detach().requires_grad_()

@@ -5,27 +5,29 @@ A function has outputs ``y_i`` and inputs ``x_j``. The numerical Jacobian comes 
 compares a single number for each pair instead, ``v @ J @ u`` with random vectors of length 1.
 
 Where an output is complex, its real and imaginary part are checked one after the other as functions of their own. The
-work is done in `_checks.py`, the differences are taken in `_finite_differences.py`.
+work is done in `_checks.py`, the differences are taken in `_finite_differences.py`; both are imported
+when first needed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from leafgrad import _core
-from leafgrad._core import Tensor
-
 from ._backward import grad
-from ._checks import BackwardCheck, ForwardCheck, GradcheckError
-from ._finite_differences import as_tuple, is_inexact, needs_grad, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
+    from leafgrad._core import Tensor
+
     Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+
+
+class GradcheckError(RuntimeError):
+    """Raised by `gradcheck` and `gradgradcheck` where a derivative is wrong."""
 
 
 def gradcheck(
@@ -76,6 +78,9 @@ def gradcheck(
         raise AssertionError("gradcheck: Setting check_batched_grad=True requires check_backward_ad to be True")
     if check_batched_forward_grad and not check_forward_ad:
         raise AssertionError("gradcheck: Setting check_batched_forward_grad=True requires check_forward_ad to be True")
+    from ._checks import BackwardCheck, ForwardCheck
+    from ._finite_differences import as_tuple
+
     settings = (eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, fast_mode, bool(masked))
     try:
         if check_backward_ad:
@@ -133,10 +138,12 @@ def gradgradcheck(
         raise AssertionError("gradgradcheck: Setting check_undefined_grad=True requires check_rev_over_rev to be True")
     if check_batched_grad and not check_rev_over_rev:
         raise AssertionError("gradgradcheck: Setting check_batched_grad=True requires check_rev_over_rev to be True")
+    from ._finite_differences import as_tuple, needs_grad, random_cotangent, recorded
+
     primals = as_tuple(inputs)
     if grad_outputs is None:
         outputs = recorded(func(*primals))
-        cotangents = tuple(_random_cotangent(y, gen_non_contig_grad_outputs) for y in outputs)
+        cotangents = tuple(random_cotangent(y, gen_non_contig_grad_outputs) for y in outputs)
     else:
         cotangents = as_tuple(grad_outputs)
     count = len(primals)
@@ -167,15 +174,3 @@ def gradgradcheck(
         fast_mode=fast_mode,
         masked=masked,
     )
-
-
-def _random_cotangent(y: Tensor, with_gaps: bool) -> Tensor:
-    """Uniform in [-1, 1), like `y`; `with_gaps` takes every other column of a wider tensor."""
-    dtype = y.dtype if is_inexact(y) else _core.float64
-    shape = tuple(y.shape)
-    if with_gaps and shape:
-        shape = (*shape[:-1], 2 * shape[-1])
-    values = _core.rand(shape, dtype=dtype, device=y.device) * 2 - 1
-    if with_gaps and shape:
-        values = values[..., ::2]
-    return values.detach().requires_grad_()
