@@ -116,6 +116,7 @@ void release_saved(NodeObject* node) {
   }
 }
 
+size_t Needs::size() const { return node_->edges.size(); }
 bool Needs::operator[](size_t i) const { return i < node_->edges.size() && bool(node_->edges[i].node); }
 
 PyObject* node_to_python(const Node& node) {

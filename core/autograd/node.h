@@ -44,6 +44,7 @@ class Needs {
  public:
   explicit Needs(const NodeObject* node) : node_(node) {}
   bool operator[](size_t i) const;
+  size_t size() const;  // number of inputs
 
  private:
   const NodeObject* node_;

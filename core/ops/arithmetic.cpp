@@ -285,6 +285,9 @@ Tensor power_value(const Tensor& a, const Tensor& b) {
   if (b->wrapped_number && b.dim() == 0 && !a->wrapped_number) {
     const Scalar e = value_of(b);
     check(is_inexact(d) || e.to<int64_t>() >= 0, "Integers to negative integer powers are not allowed.");
+    const complex128 v = e.to<complex128>();
+    if (v == 0.) return ones_like(a, d);
+    if (v == 1.) return d == a.dtype() ? detach(clone(a)) : cast(a, d);
     if (auto row = cheap_power(d, e)) return d == a.dtype() ? evaluate(*row, a) : evaluate(*row, d, {&a});
   }
   return evaluate(Row::pow, a, b);
@@ -356,21 +359,34 @@ static Tensor float_power(const Tensor& a, const Tensor& b) {
 
 Tensor copysign(const Tensor& a, const Tensor& b) {
   Tensor y = evaluate(Row::copysign, a, b);
-  if (Recorder record{b->wrapped_number ? "CopysignBackward1" : "CopysignBackward0", y, a, b})
-    record.vjp([sa = record.save("self", a), sy = record.save("result", y)](const Tensor& g, Needs need) -> Grads {
+  const Tensor inputs[] = {a, b};
+  const bool by_number = b->wrapped_number;
+  if (Recorder record{by_number ? "CopysignBackward1" : "CopysignBackward0", {&y, 1}, {inputs, by_number ? 1u : 2u}})
+    record.vjp([sa = record.save("self", a), sy = record.save("result", y)](const Tensor& g, Needs need) {
       const Tensor a = *sa;  // the slope is the sign that came out over the sign that went in
-      return {need[0] ? masked_fill(g * (*sy / a), eq(a, number(0)), Scalar(0)) : none, need[1] ? zeros_like(g) : none};
+      Grads gs(need.size());
+      if (need[0]) gs[0] = masked_fill(g * (*sy / a), eq(a, number(0)), Scalar(0));
+      if (need[1]) gs[1] = zeros_like(g);
+      return gs;
     });
   return y;
 }
 Tensor xlogy(const Tensor& a, const Tensor& b) {
   Tensor y = evaluate(Row::xlogy, a, b);
-  const char* node = a->wrapped_number ? "XlogyBackward1" : b->wrapped_number ? "XlogyBackward2" : "XlogyBackward0";
-  if (Recorder record{node, y, a, b})
-    record.vjp([sa = record.save("self", a), sb = record.save("other", b)](const Tensor& g, Needs need) -> Grads {
+  if (a->wrapped_number) {
+    if (Recorder record{"XlogyBackward1", y, b})
+      record.vjp([sa = record.save("self", a), sb = record.save("other", b)](const Tensor& g) { return g * (*sa / *sb); });
+    return y;
+  }
+  const Tensor inputs[] = {a, b};
+  const bool by_number = b->wrapped_number;
+  if (Recorder record{by_number ? "XlogyBackward2" : "XlogyBackward0", {&y, 1}, {inputs, by_number ? 1u : 2u}})
+    record.vjp([sa = record.save("self", a), sb = record.save("other", b)](const Tensor& g, Needs need) {
       const Tensor a = *sa, b = *sb;
-      const Tensor flat = logical_and(eq(a, number(0)), le(b, number(0)));
-      return {need[0] ? masked_fill(xlogy(g, b), flat, Scalar(0)) : none, need[1] ? g * (a / b) : none};
+      Grads gs(need.size());
+      if (need[0]) gs[0] = masked_fill(xlogy(g, b), logical_and(eq(a, number(0)), le(b, number(0))), Scalar(0));
+      if (need[1]) gs[1] = g * (a / b);
+      return gs;
     });
   return y;
 }
@@ -540,11 +556,15 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   check_mask(mask);
   check_fill_value(x, value);
   Tensor y = evaluate(Row::where, x.dtype(), {&mask, &value, &x});
-  if (Recorder record{value->wrapped_number ? "MaskedFillBackward0" : "MaskedFillBackward1", y, x, value})
+  if (value->wrapped_number) {
+    if (Recorder record{"MaskedFillBackward0", y, x})
+      record.vjp([saved = record.save("mask", mask)](const Tensor& g) { return masked_fill(g, *saved, Scalar(0)); });
+  } else if (Recorder record{"MaskedFillBackward1", y, x, value}) {
     record.vjp([saved = record.save("mask", mask)](const Tensor& g, Needs need) -> Grads {
       const Tensor m = *saved;
       return {need[0] ? masked_fill(g, m, Scalar(0)) : none, need[1] ? sum(where(m, g, number(0))) : none};
     });
+  }
   return y;
 }
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) { return masked_fill(x, mask, number(value)); }
@@ -579,11 +599,12 @@ Tensor clamp_value(const Tensor& x, const Tensor& min, const Tensor& max) {
 Tensor clamp_named(const char* number_node, const char* node, const Tensor& x, const Tensor& min, const Tensor& max) {
   Tensor y = clamp_value(x, min, max);
   const bool numbers = (!min || min->wrapped_number) && (!max || max->wrapped_number);
-  if (Recorder record{numbers ? number_node : node, y, x, min, max})
+  const Tensor inputs[] = {x, min, max};
+  if (Recorder record{numbers ? number_node : node, {&y, 1}, {inputs, numbers ? 1u : 3u}})
     record.vjp([sx = record.save("self", x), smin = record.save("min", min), smax = record.save("max", max)](
                    const Tensor& g, Needs need) -> Grads {
       const Tensor x = *sx, min = smin ? *smin : none, max = smax ? *smax : none, zero = number(0);
-      Grads gs(3);
+      Grads gs(need.size());
       if (need[0]) gs[0] = where(inside(x, min, max), g, zero);
       if (need[1]) gs[1] = where(max ? logical_and(lt(min, max), lt(x, min)) : lt(x, min), g, zero);
       if (need[2]) gs[2] = where(min ? logical_or(gt(x, max), lt(max, min)) : gt(x, max), g, zero);

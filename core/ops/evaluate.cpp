@@ -90,12 +90,28 @@ void run(Row row, DType d, const Tensor& out, Inputs inputs) {
   out.kernels().pointwise(row, d, operands);
 }
 
+/// Rows whose refusal says what to do instead.
+void refuse(Row row, DType d) {
+  const bool boolean = d == DType::Bool;
+  if (row == Row::neg)
+    fail(ErrorKind::Runtime, "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
+         "mask, use the `~` or `logical_not()` operator instead.");
+  if (row == Row::relu && boolean) fail(ErrorKind::Runtime, "Boolean inputs not supported for relu");
+  if ((row == Row::maximum || row == Row::minimum || row == Row::fmax || row == Row::fmin) && is_complex(d))
+    fail(ErrorKind::Runtime, info(row).name, " not implemented for complex tensors.");
+  if (row == Row::sign && is_complex(d))
+    fail(ErrorKind::NotImplemented, "sign of a complex number has no order: use torch.sgn instead.");
+  if (row == Row::bitwise_not)
+    fail(ErrorKind::Type, "~ (operator.invert) is only implemented on integer and Boolean-type tensors, not on ", name(d));
+}
+
 }  // namespace
 
 DType compute_dtype(Row row, DType d) {
   const unsigned on = info(row).on;
   if (on & kind_bit(d)) return d;
   if ((on & promotes) && is_integral(d)) return default_dtype();
+  refuse(row, d);
   fail(ErrorKind::NotImplemented, '"', info(row).name, "_cpu\" not implemented for '", scalar_type_name(d), "'");
 }
 
@@ -191,10 +207,15 @@ void check_castable(DType from, DType to) {
         scalar_type_name(to));
 }
 
-Tensor apart_from(const Tensor& x, const Tensor& src) {
-  if (!shares_memory(x, src) || x.is(src) || x.is_meta() || x.numel() == 0 || src.numel() == 0) return src;
+namespace {
+
+enum class Across { No, Perhaps, Certainly };
+
+/// Does src lie across x's memory?  The same elements in the same places do not.
+Across lies_across(const Tensor& x, const Tensor& src) {
+  if (!shares_memory(x, src) || x.is(src) || x.is_meta() || x.numel() == 0 || src.numel() == 0) return Across::No;
   const bool same_size = itemsize(x.dtype()) == itemsize(src.dtype());
-  if (same_size && x.offset() == src.offset() && x.sizes() == src.sizes() && x.strides() == src.strides()) return src;
+  if (same_size && x.offset() == src.offset() && x.sizes() == src.sizes() && x.strides() == src.strides()) return Across::No;
   struct Reach {
     int64_t begin, end;  // in bytes
     bool dense;
@@ -207,11 +228,21 @@ Tensor apart_from(const Tensor& x, const Tensor& src) {
     }
   };
   const Reach a(x), b(src);
-  if (a.end <= b.begin || b.end <= a.begin) return src;
-  check(!(a.dense && b.dense), "unsupported operation: some elements of the input tensor and the written-to tensor refer "
-        "to a single memory location. Please clone() the tensor before performing the operation.");
-  // Perhaps interleaved, perhaps not: a copy is right in both cases.
-  Tensor copy = make_tensor(src.sizes(), src.dtype());
+  if (a.end <= b.begin || b.end <= a.begin) return Across::No;
+  return a.dense && b.dense ? Across::Certainly : Across::Perhaps;
+}
+
+}  // namespace
+
+void check_not_across(const Tensor& x, const Tensor& src) {
+  check(lies_across(x, src) != Across::Certainly, "unsupported operation: some elements of the input tensor and the "
+        "written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation.");
+}
+
+Tensor apart_from(const Tensor& x, const Tensor& src) {
+  check_not_across(x, src);
+  if (lies_across(x, src) == Across::No) return src;
+  Tensor copy = make_tensor(src.sizes(), src.dtype());  // right whether they are interleaved or not
   copy.kernels().copy(copy.strided(), src.strided());
   return copy;
 }

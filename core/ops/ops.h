@@ -35,6 +35,8 @@ Tensor copy_(const Tensor& x, const Tensor& src);            // broadcasts and c
 Tensor fill_(const Tensor& x, const Tensor& value);
 Tensor zero_(const Tensor& x);
 Tensor detach(const Tensor& x);
+/// Refuses to write x while reading `src`, if src certainly lies across x's memory in another layout.
+void check_not_across(const Tensor& x, const Tensor& src);
 
 // ---- pointwise.cpp: see core/pointwise.def for the rows; here what is not a row
 #include "ops/pointwise.h"

@@ -256,9 +256,13 @@ PyObject* call_with_extras(const OpObject* op, PyObject* const* args, Py_ssize_t
   PyObject* keys = names ? rest.get() : nullptr;
   Object result;
   if (out) {
-    bool records = grad_enabled() && any_requires_grad(args, nargs);
+    bool records = grad_enabled() && (any_requires_grad(args, nargs) || any_requires_grad(&out, 1));
     check(!records, op->name, "(): functions with out=... arguments don't support automatic differentiation, but one of the "
           "arguments requires grad.");
+    for (Py_ssize_t i = 0; i < nargs; ++i)
+      if (is_tensor(out) && is_tensor(args[i]))
+        check_not_across(Tensor::borrow(reinterpret_cast<TensorObject*>(out)),
+                         Tensor::borrow(reinterpret_cast<TensorObject*>(args[i])));
     result = Object::steal(invoke(op, kept.data(), nargs, keys));
     if (!result) throw PythonError();
     result = Object::steal(put_into(op, out, result.get()));
@@ -355,8 +359,8 @@ PyObject* call_op(const OpObject* op, PyObject* const* args, Py_ssize_t nargs, P
 }
 
 void write_out(const char* op, const Tensor& out, const Tensor& result) {
-  check(can_cast(result.dtype(), out.dtype()), op, "(): result type ", name(result.dtype()), " can't be cast to the desired "
-        "output type ", name(out.dtype()));
+  check(can_cast(result.dtype(), out.dtype()), op, "(): result type ", scalar_type_name(result.dtype()),
+        " can't be cast to the desired output type ", scalar_type_name(out.dtype()));
   NoGrad guard;
   if (!(out.sizes() == result.sizes())) {
     if (out.numel() != 0 &&

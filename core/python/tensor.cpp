@@ -68,7 +68,8 @@ PyObject* call_named(const char* name, PyObject* const* args, Py_ssize_t count) 
   return PyObject_Vectorcall(reinterpret_cast<PyObject*>(op), args, size_t(count), nullptr);
 }
 
-template <Binary f>
+/// `reflected(number, tensor)`: what Python's __radd__ and its kind compute in PyTorch.
+template <Binary f, Binary reflected = f>
 PyObject* binary(PyObject* a, PyObject* b, const char* name) {
   PyTypeObject* plain = tensor_type();
   bool a_plain = Py_TYPE(a) == plain, b_plain = Py_TYPE(b) == plain;
@@ -79,7 +80,7 @@ PyObject* binary(PyObject* a, PyObject* b, const char* name) {
   if (has_subclass(args, 2)) return guarded([&] { return call_named(name, args, 2); });
   return guarded([&] {
     TensorArg x = From<Tensor>::convert(a, {}), y = From<Tensor>::convert(b, {});
-    return f(x, y).release();
+    return (is_tensor(a) ? f(x, y) : reflected(x, y)).release();
   });
 }
 
@@ -95,11 +96,18 @@ PyObject* inplace(PyObject* a, PyObject* b, const char* name) {
   });
 }
 
+template <Binary f>
+Tensor swapped(const Tensor& a, const Tensor& b) { return f(b, a); }
+Tensor divided_number(const Tensor& a, const Tensor& b) { return mul(reciprocal(b), a); }
+
+PyObject* slot_add(PyObject* a, PyObject* b) { return binary<add, swapped<add>>(a, b, "add"); }
+PyObject* slot_mul(PyObject* a, PyObject* b) { return binary<mul, swapped<mul>>(a, b, "mul"); }
+PyObject* slot_div(PyObject* a, PyObject* b) { return binary<div, divided_number>(a, b, "div"); }
 #define SLOT(name) \
   PyObject* slot_##name(PyObject* a, PyObject* b) { return binary<name>(a, b, #name); }
 #define SLOT_(name) \
   PyObject* slot_i##name(PyObject* a, PyObject* b) { return inplace<name##_>(a, b, #name "_"); }
-SLOT(add) SLOT(sub) SLOT(mul) SLOT(div) SLOT(floor_divide) SLOT(remainder) SLOT(matmul)
+SLOT(sub) SLOT(floor_divide) SLOT(remainder) SLOT(matmul)
 SLOT(bitwise_and) SLOT(bitwise_or) SLOT(bitwise_xor) SLOT(bitwise_left_shift) SLOT(bitwise_right_shift)
 SLOT_(add) SLOT_(sub) SLOT_(mul) SLOT_(div) SLOT_(floor_divide) SLOT_(remainder)
 SLOT_(bitwise_and) SLOT_(bitwise_or) SLOT_(bitwise_xor) SLOT_(bitwise_left_shift) SLOT_(bitwise_right_shift)

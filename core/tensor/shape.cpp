@@ -1,6 +1,8 @@
 // Shape rules: sizes, strides, broadcasting, views.  Nothing here touches memory.
 #include <algorithm>
 
+#include <vector>
+
 #include "tensor/tensor.h"
 
 namespace lg {
@@ -147,9 +149,34 @@ Dims infer_size(const char* op, Dims wanted, int64_t numel) {
 }
 
 bool has_internal_overlap(const Tensor& t) {
-  if (t.is_contiguous()) return false;
-  for (int64_t i = 0; i < t.dim(); ++i)
-    if (t.size(i) > 1 && t.stride(i) == 0) return true;
+  if (t.is_contiguous() || t.numel() < 2) return false;
+  Dims dims;  // by stride, innermost first
+  for (int64_t d = 0; d < t.dim(); ++d) {
+    if (t.size(d) == 1) continue;
+    if (t.stride(d) == 0) return true;
+    int64_t at = dims.size();
+    while (at > 0 && t.stride(dims[at - 1]) > t.stride(d)) --at;
+    dims.insert(at, d);
+  }
+  int64_t reach = 0;
+  bool nested = true;  // each stride steps over all that the inner dimensions reach
+  for (int64_t d : dims) {
+    nested &= t.stride(d) > reach;
+    reach += (t.size(d) - 1) * t.stride(d);
+  }
+  if (nested) return false;
+  if (reach + 1 < t.numel()) return true;  // more elements than places
+  if (reach > (int64_t(1) << 20)) return false;  // too large to try, and only as_strided makes such tensors
+  std::vector<bool> taken(size_t(reach) + 1);
+  for (int64_t i = 0; i < t.numel(); ++i) {
+    int64_t rest = i, place = 0;
+    for (int64_t d : dims) {
+      place += rest % t.size(d) * t.stride(d);
+      rest /= t.size(d);
+    }
+    if (taken[size_t(place)]) return true;
+    taken[size_t(place)] = true;
+  }
   return false;
 }
 
