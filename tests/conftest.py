@@ -49,6 +49,7 @@ settings.load_profile("leafgrad")
 def pytest_configure(config):
     config.addinivalue_line("markers", "leafgrad_only: leafgrad promises more here than PyTorch does")
     if AGAINST_TORCH:  # there the warning is needed: that cycle is never collected
+        config.addinivalue_line("filterwarnings", "ignore:ComplexHalf support")
         config.addinivalue_line("filterwarnings", r"ignore:Using backward\(\) with create_graph=True")
 
 

@@ -6,6 +6,7 @@ import gc
 import weakref
 
 import numpy as np
+import pytest
 
 
 def assert_near(actual, expected, *, rtol=1e-5, atol=1e-6):
@@ -47,3 +48,13 @@ def dies(make):
     finally:
         if was_enabled:
             gc.enable()
+
+
+def refuses(exceptions, *calls, match=None):
+    """Each of `calls` raises one of `exceptions`; says which one did not."""
+    for number, call in enumerate(calls):
+        try:
+            with pytest.raises(exceptions, match=match):
+                call()
+        except (AssertionError, pytest.fail.Exception) as failure:
+            pytest.fail(f"call {number}: {failure}")

@@ -22,7 +22,8 @@ TensorExtra& extra_of(const Tensor& t) {
 static void renew_view(const Tensor& t) {
   TensorExtra& extra = *t->extra;
   if (extra.view_version == t.version()) return;
-  if (!t->grad_fn && !requires_grad(extra.base)) return;
+  if (!t->grad_fn && !extra.base->requires_grad) return;
+  check_view_may_change("grad_fn", t, "its base or another view of its base has been");
   extra.view_version = t.version();
   GradMode on(true);
   Tensor fresh = as_strided(seen_as(extra.base, t.dtype()), t.sizes(), t.strides(), t.offset());
@@ -34,7 +35,9 @@ const Node grad_fn(const Tensor& t) {
   return Node::borrow(t->grad_fn);
 }
 
-bool requires_grad(const Tensor& t) { return t->requires_grad || (is_view(t) && bool(grad_fn(t))); }
+bool requires_grad(const Tensor& t) {
+  return t->requires_grad || (is_view(t) && t->extra->base->requires_grad && is_inexact(t.dtype()));
+}
 
 Node accumulator_of(const Tensor& leaf) {
   TensorExtra& extra = extra_of(leaf);
@@ -58,7 +61,7 @@ Tensor adopt_accumulator(const Tensor& alias, const Node& accumulator) {
 
 Edge gradient_edge(const Tensor& t) {
   if (Node node = grad_fn(t)) return {node, t->output_nr};
-  if (t->requires_grad) return {accumulator_of(t), 0};
+  if (requires_grad(t)) return {accumulator_of(t), 0};
   return {};
 }
 

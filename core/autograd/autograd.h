@@ -47,6 +47,8 @@ Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, Crea
 void record_copy(const Tensor& x, const Tensor& src);
 inline bool will_record(const Tensor& x) { return grad_enabled() && requires_grad(x); }
 
+/// Raises if `x` is a view of a kind that must not change, which is what `event` ("is being") tells of.
+void check_view_may_change(const char* op, const Tensor& x, const char* event);
 /// Refuses what must not be written: leaves and views of leaves that require grad, multi-output views, expanded memory,
 /// read-only memory, inference tensors outside inference mode.  Call before anything is written.
 /// `other`: an operand whose history x would get.

@@ -8,6 +8,7 @@
 #include "autograd/engine.h"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 
@@ -19,12 +20,14 @@ namespace lg {
 
 namespace {
 
-thread_local int depth = 0;
+thread_local int depth = 0;        // backwards on this thread's stack
+thread_local int total_depth = 0;  // and on those of the threads that wait for it
 thread_local int64_t task_id = -1;
 thread_local GraphTask* task = nullptr;
 thread_local bool limited = false;  // a backward on this stack was given inputs
 int64_t next_task_id = 0;
 constexpr int max_depth = 60;           // nested backwards on one stack; deeper ones go to a fresh thread
+constexpr int max_total_depth = 10000;   // beyond this it is taken for endless
 constexpr int signal_check_period = 64;  // nodes between looks for Ctrl-C
 
 /// May the buffer be added to in place: does nobody but the engine see it?
@@ -78,7 +81,12 @@ class GraphTask {
       std::pop_heap(ready_.begin(), ready_.end(), ByAge());
       NodeObject* node = ready_.back();
       ready_.pop_back();
-      process(node);
+      try {
+        process(node);
+      } catch (...) {
+        if (anomaly.enabled) print_traceback(node);
+        throw;
+      }
     }
     return std::move(captured_);
   }
@@ -181,6 +189,8 @@ class GraphTask {
   }
 
   void accumulate(NodeObject* node, Grads grads) {
+    Grads seen_by_hooks;
+    if (node->extra && node->extra->post_hooks) seen_by_hooks = grads;
     if (grads[0]) {
       const Tensor& leaf = node->leaf;
       accumulate_into(leaf, std::move(grads[0]));
@@ -188,7 +198,7 @@ class GraphTask {
     }
     if (node->extra && node->extra->post_hooks) {
       Grads none;
-      run_post_hooks(node, none, grads);
+      run_post_hooks(node, none, seen_by_hooks);
     }
   }
 
@@ -207,7 +217,6 @@ class GraphTask {
         if (anomaly.enabled && anomaly.check_nan) [[unlikely]] check_nan(node, results);
       } catch (...) {
         current_node = before;
-        if (anomaly.enabled) print_traceback(node);
         throw;
       }
       current_node = before;
@@ -263,9 +272,11 @@ Grads run_here(BackwardRequest& request) {
           outer(std::exchange(task, now)),
           was_limited(std::exchange(limited, limited || has_inputs)) {
       ++depth;
+      ++total_depth;
     }
     ~Frame() {
       --depth;
+      --total_depth;
       task_id = id;
       task = outer;
       limited = was_limited;
@@ -282,15 +293,21 @@ Grads run_here(BackwardRequest& request) {
 
 /// A backward nested too deep for this stack: run it on a new thread and wait.
 Grads run_on_new_thread(BackwardRequest& request) {
+  if (total_depth >= max_total_depth) {
+    PyErr_Format(PyExc_RecursionError, "backward called inside backward, %d deep", total_depth);
+    throw PythonError();
+  }
   Grads result;
   std::exception_ptr error;
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
   ThreadMode mode = thread_mode;
   bool was_limited = limited;
+  int outer_depth = total_depth;
   PyThreadState* mine = PyEval_SaveThread();
-  std::thread([&] {
+  auto work = [&] {
     PyGILState_STATE gil = PyGILState_Ensure();
     thread_mode = mode;
+    total_depth = outer_depth;
     limited = was_limited;
     try {
       result = run_here(request);
@@ -300,7 +317,12 @@ Grads run_on_new_thread(BackwardRequest& request) {
       error = std::current_exception();
     }
     PyGILState_Release(gil);
-  }).join();
+  };
+  try {
+    std::thread(work).join();
+  } catch (const std::system_error&) {
+    error = std::make_exception_ptr(Error(ErrorKind::Runtime, "backward: no thread to be had for a nested backward"));
+  }
   PyEval_RestoreThread(mine);
   if (type) {
     PyErr_Restore(type, value, trace);

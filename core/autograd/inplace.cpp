@@ -5,30 +5,36 @@
 
 namespace lg {
 
-static void check_view(const char* op, const Tensor& x) {
+void check_view_may_change(const char* op, const Tensor& x, const char* event) {
   const TensorExtra& extra = *x->extra;
-  std::string made = x->grad_fn ? text("Output ", x->output_nr, " of ", x->grad_fn->name) : std::string("This tensor");
+  if (extra.creation == Creation::Default) return;
+  std::string what = x->grad_fn ? text("Output ", x->output_nr, " of ", x->grad_fn->name, " is a view and ", event,
+                                       " modified inplace. ")
+                                : std::string();
   switch (extra.creation) {
     case Creation::Default: break;
     case Creation::NoGrad:
-      fail(ErrorKind::Runtime, op, ": ", made, " is a view and is being modified inplace. A view was created in no_grad mode "
-           "and is being modified inplace with grad mode enabled: whether the write should be recorded is ambiguous. Make the "
-           "view outside no_grad, or write inside it.");
+      fail(ErrorKind::Runtime, op, ": ", what, "A view was created in no_grad mode and ", event, " modified inplace with grad "
+           "mode enabled: whether the write should be recorded is ambiguous. Make the view outside no_grad, or write inside it.");
     case Creation::Inference:
-      fail(ErrorKind::Runtime, op, ": ", made, " is a view and is being modified inplace. A view was created in inference mode "
-           "and is being modified inplace in normal mode. Make the view outside inference_mode, or clone() it.");
+      fail(ErrorKind::Runtime, op, ": ", what, "A view was created in inference mode and ", event, " modified inplace in normal "
+           "mode. Make the view outside inference_mode, or clone() it.");
     case Creation::MultiOutput:
-      fail(ErrorKind::Runtime, op, ": ", made, " is a view and is being modified inplace. This view is the output of a "
-           "function that returns multiple views. Such functions do not allow the output views to be modified inplace. You "
-           "should replace the inplace operation by an out-of-place one, or take the views one by one (select, narrow).");
+      fail(ErrorKind::Runtime, op, ": ", what.empty() ? text("A view ", event, " modified inplace. ") : what, "This view is the "
+           "output of a function that returns multiple views. Such functions do not allow the output views to be modified "
+           "inplace. You should replace the inplace operation by an out-of-place one, or take the views one by one (select, "
+           "narrow).");
     case Creation::Function:
-      fail(ErrorKind::Runtime, op, ": ", made, " is a view and is being modified inplace. This view was created inside a "
-           "custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would "
-           "override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior "
-           "is forbidden. Clone the output of the Function first.");
+      fail(ErrorKind::Runtime, op, ": ", what, "This view was created inside a custom Function (or because an input was returned "
+           "as-is) and the autograd logic to handle view+inplace would override the custom backward associated with the custom "
+           "Function, leading to incorrect gradients. This behavior is forbidden. Clone the output of the Function first.");
   }
-  const Tensor& base = extra.base;
-  check(!(is_leaf(base) && base->requires_grad), op, ": a view of a leaf Variable that requires grad is being used in an "
+}
+
+static void check_view(const char* op, const Tensor& x) {
+  check_view_may_change(op, x, "is being");
+  const Tensor& base = x->extra->base;
+  check(!(is_leaf(base) && requires_grad(x)), op, ": a view of a leaf Variable that requires grad is being used in an "
         "in-place operation. The view has shape ", x.sizes(), ", the leaf ", base.sizes(), "; use no_grad() to update the "
         "leaf, or clone() the leaf first for an edit that is part of the graph.");
 }

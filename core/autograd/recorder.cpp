@@ -59,26 +59,39 @@ Tensor Saved::operator*() const {
   return unpack_saved(node_, node_->saved[index_]);
 }
 
+/// Keeps in place of `t` what `pack` makes of it.
+static void pack_saved(SavedTensor& slot, const Tensor& t, const Object& pack, const Object& unpack) {
+  NoGrad guard;
+  Tensor passed = make_alias(t);
+  slot.packed = Object::steal(PyObject_CallOneArg(pack.get(), passed.py()));
+  if (!slot.packed) throw PythonError();
+  check(t.version() == slot.version, "A saved tensor pack hook is modifying its input in place. Tensors passed as input "
+        "to pack hook can not be modified in-place.");
+  slot.unpack = unpack;
+  if (!slot.is_output && requires_grad(t)) {
+    Edge edge = gradient_edge(t);
+    slot.grad_fn = edge.node;
+    slot.output_nr = edge.nr;
+  }
+}
+
 void save_tensor(SavedTensor& slot, const Tensor& t, bool is_output) {
   check(!t->inference, "Inference tensors cannot be saved for backward. Clone it in normal mode to use it in autograd.");
   slot.is_output = is_output;
   slot.version = t.version();
-  if (const SavedHooks* hooks = saved_hooks_top()) {
-    NoGrad guard;
-    Tensor passed = make_alias(t);
-    slot.packed = Object::steal(PyObject_CallOneArg(hooks->pack.get(), passed.py()));
-    if (!slot.packed) throw PythonError();
-    check(t.version() == slot.version, "A saved tensor pack hook is modifying its input in place. Tensors passed as input "
-          "to pack hook can not be modified in-place.");
-    slot.unpack = hooks->unpack;
-    if (!is_output && requires_grad(t)) {
-      Edge edge = gradient_edge(t);
-      slot.grad_fn = edge.node;
-      slot.output_nr = edge.nr;
-    }
-    return;
-  }
+  if (const SavedHooks* hooks = saved_hooks_top()) return pack_saved(slot, t, hooks->pack, hooks->unpack);
   slot.tensor = is_output ? make_alias(t) : t;
+}
+
+void register_saved_hooks(const NodeObject* node, SavedTensor& slot, const Object& pack, const Object& unpack) {
+  check(!node->released, "Calling register_hooks on a saved tensor after it has been freed. Saved intermediate values of the "
+        "graph are freed when you call .backward() or autograd.grad().");
+  check(!slot.unpack, "Calling register_hooks on a saved tensor whose hooks have already been set. Only one pair of hooks is "
+        "allowed at a time.");
+  check(bool(slot.tensor), "Calling register_hooks on a saved tensor with value None is forbidden");
+  Tensor t = slot.tensor;
+  pack_saved(slot, t, pack, unpack);
+  slot.tensor.reset();
 }
 
 static std::string describe(const SavedTensor& saved) {

@@ -21,6 +21,8 @@ void enable_saved_hooks();
 const std::string* saved_hooks_disabled();  // the message, or null
 
 void save_tensor(SavedTensor& slot, const Tensor& t, bool is_output);
+/// Packs what `slot` of `node` keeps, once it is saved already.
+void register_saved_hooks(const NodeObject* node, SavedTensor& slot, const Object& pack, const Object& unpack);
 /// `alias` becomes a leaf whose gradients go to `accumulator`'s leaf.
 Tensor adopt_accumulator(const Tensor& alias, const Node& accumulator);
 

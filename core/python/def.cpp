@@ -281,6 +281,16 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, Py
     if (has_subclass(args, nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0)) && !torch_function_disabled()) [[unlikely]]
       return call_for_subclass(self, args, nargs, kwnames);
     return call_op(op, args, nargs, kwnames);
+  } catch (const Error& error) {
+    // What the operator does not know may know the operator.
+    if (error.kind == ErrorKind::Type && has_torch_function(args, nargs)) {
+      try {
+        return call_for_subclass(self, args, nargs, kwnames);
+      } catch (...) {
+        return raise_current();
+      }
+    }
+    return raise_current();
   } catch (...) {
     return raise_current();
   }
@@ -352,6 +362,8 @@ PyTypeObject op_type = [] {
 }();
 
 }  // namespace
+
+bool is_operator(PyObject* object) { return Py_TYPE(object) == &op_type; }
 
 PyObject* call_op(const OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   if (kwnames && (op->takes_out || op->is_factory)) return call_with_extras(op, args, nargs, kwnames);

@@ -27,8 +27,8 @@ static std::string name_of(PyObject* function) {
 }
 
 static Tensor checked_replacement(PyObject* function, PyObject* result, const Tensor& grad) {
-  check_type(is_tensor(result), "expected Variable, but hook '", name_of(function), "' returned '", Py_TYPE(result)->tp_name,
-             "'; a hook returns a tensor or None");
+  check_type(is_tensor(result), "expected Variable, but hook returned '", Py_TYPE(result)->tp_name, "'; '", name_of(function),
+             "' must return a tensor or None");
   Tensor replaced = Tensor::borrow(reinterpret_cast<TensorObject*>(result));
   if (grad) {
     check(replaced.sizes() == grad.sizes(), "hook '", name_of(function), "' has changed the size of value: from ", grad.sizes(),

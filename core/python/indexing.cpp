@@ -58,9 +58,10 @@ int64_t position(PyObject* o) {
   return v;
 }
 
-Tensor select_at(const Tensor& x, int64_t dim, int64_t index) {
+/// `axis`: what the dimension was called before other parts of the key took theirs away.
+Tensor select_at(const Tensor& x, int64_t dim, int64_t index, int64_t axis) {
   int64_t size = x.size(dim);
-  check_index(index >= -size && index < size, "index ", index, " is out of bounds for dimension ", dim, " with size ", size);
+  check_index(index >= -size && index < size, "index ", index, " is out of bounds for dimension ", axis, " with size ", size);
   return select(x, dim, index);
 }
 
@@ -94,12 +95,17 @@ Parsed parse(const Tensor& x, PyObject* key) {
     const Tensor& t = tensors[size_t(i)];
     check_index(is_integral(t.dtype()), "tensors used as indices must be long, int, byte or bool tensors, got ", t.dtype());
     specified += is_mask(t) ? t.dim() : 1;
+    if (t.dtype() == DType::UInt8 &&
+        PyErr_WarnEx(PyExc_UserWarning, "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
+                     1) < 0)
+      throw PythonError();
   }
   check_index(specified <= x.dim(), x.dim() == 0 && specified ? "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to "
               "convert a 0-dim tensor to a number; too many indices" : "too many indices", " for tensor of dimension ", x.dim());
   Parsed p{x, {}, false};
   bool single = n == 1;
-  int64_t dim = 0;
+  int64_t dim = 0;   // of the view made so far
+  int64_t axis = 0;  // of x
   int64_t folded = 0;  // dimensions of masks beyond the one slot that each takes in `indices`
   auto put = [&](const Tensor& t) {
     while (int64_t(p.indices.size()) < dim - folded) p.indices.push_back(Tensor());
@@ -113,16 +119,18 @@ Parsed parse(const Tensor& x, PyObject* key) {
       p.view = unsqueeze(p.view, dim++);
     } else if (is_ellipsis(o)) {
       dim += x.dim() - specified;
+      axis += x.dim() - specified;
     } else if (PySlice_Check(o)) {
       p.view = take_slice(p.view, dim++, o, single);
+      ++axis;
     } else if (PyBool_Check(o)) {
       p.view = unsqueeze(p.view, dim);
       put(full({1}, o == Py_True, DType::Bool));
       ++dim;
     } else if (!t) {
-      p.view = select_at(p.view, dim, position(o));
+      p.view = select_at(p.view, dim, position(o), axis++);
     } else if (t.dim() == 0 && !is_mask(t)) {
-      p.view = select_at(p.view, dim, item_of(t).to<int64_t>());
+      p.view = select_at(p.view, dim, item_of(t).to<int64_t>(), axis++);
     } else if (t.dim() == 0) {
       p.view = unsqueeze(p.view, dim);
       put(reshape(t, {1}));
@@ -130,6 +138,7 @@ Parsed parse(const Tensor& x, PyObject* key) {
     } else {
       put(t);
       dim += is_mask(t) ? t.dim() : 1;
+      axis += is_mask(t) ? t.dim() : 1;
       if (is_mask(t)) folded += t.dim() - 1;
     }
   }
@@ -139,7 +148,7 @@ Parsed parse(const Tensor& x, PyObject* key) {
 }  // namespace
 
 Tensor get_item(const Tensor& x, PyObject* key) {
-  if (PyLong_CheckExact(key) && x.dim() > 0) return select_at(x, 0, position(key));
+  if (PyLong_CheckExact(key) && x.dim() > 0) return select_at(x, 0, position(key), 0);
   Parsed p = parse(x, key);
   if (p.advanced) return index(p.view, p.indices);
   if (!p.view.is(x)) return p.view;

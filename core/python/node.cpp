@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "autograd/recorder.h"
+#include "autograd/saved_hooks.h"
 #include "python/convert.h"
 #include "python/function.h"
 #include "python/hooks.h"
@@ -28,7 +29,11 @@ PyObject* guarded(F&& body) {
   }
 }
 
-PyObject* node_name(PyObject* self, PyObject*) { return PyUnicode_FromString(raw(self)->name); }
+/// As PyTorch says it: two nodes of the engine carry their namespace, operators do not.
+PyObject* node_name(PyObject* self, PyObject*) {
+  bool engine = raw(self)->kind == NodeKind::Accumulate || !std::strcmp(raw(self)->name, "CopySlices");
+  return PyUnicode_FromFormat("%s%s", engine ? "torch::autograd::" : "", raw(self)->name);
+}
 
 PyObject* next_functions(PyObject* self, void*) {
   return guarded([&] { return node_next_functions(raw(self)); });
@@ -105,13 +110,59 @@ PyObject* call(PyObject* self, PyObject* args, PyObject*) {
   });
 }
 
+/// `_raw_saved_<name>`: a slot of a node, which takes hooks of its own.
+struct SlotObject {
+  PyObject_HEAD
+  NodeObject* node;  // counted
+  size_t index;
+};
+void slot_dealloc(PyObject* self) {
+  Py_XDECREF(reinterpret_cast<PyObject*>(reinterpret_cast<SlotObject*>(self)->node));
+  PyObject_Free(self);
+}
+PyObject* slot_register_hooks(PyObject* self, PyObject* args) {
+  PyObject *pack, *unpack;
+  if (!PyArg_ParseTuple(args, "OO", &pack, &unpack)) return nullptr;
+  return guarded([&]() -> PyObject* {
+    check_type(PyCallable_Check(pack) && PyCallable_Check(unpack), "register_hooks expects two functions");
+    auto* slot = reinterpret_cast<SlotObject*>(self);
+    register_saved_hooks(slot->node, slot->node->saved[slot->index], Object::borrow(pack), Object::borrow(unpack));
+    Py_RETURN_NONE;
+  });
+}
+PyMethodDef slot_methods[] = {
+    {"register_hooks", slot_register_hooks, METH_VARARGS, "register_hooks(pack, unpack): keep what pack makes of the tensor."},
+    {nullptr, nullptr, 0, nullptr}};
+PyTypeObject slot_type = [] {
+  PyTypeObject t = {PyVarObject_HEAD_INIT(nullptr, 0)};
+  t.tp_name = "leafgrad.autograd.SavedTensor";
+  t.tp_basicsize = sizeof(SlotObject);
+  t.tp_dealloc = slot_dealloc;
+  t.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+  t.tp_methods = slot_methods;
+  t.tp_doc = "A tensor as a node keeps it.";
+  return t;
+}();
+
+PyObject* raw_saved(NodeObject* node, size_t index) {
+  auto* slot = PyObject_New(SlotObject, &slot_type);
+  if (!slot) throw PythonError();
+  slot->node = reinterpret_cast<NodeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(node)));
+  slot->index = index;
+  return reinterpret_cast<PyObject*>(slot);
+}
+
 /// `_saved_<name>`: what the rule keeps.
 PyObject* get_attribute(PyObject* self, PyObject* name) {
   const char* text = PyUnicode_AsUTF8(name);
+  bool is_raw = text && !std::strncmp(text, "_raw", 4);
+  if (is_raw) text += 4;
   if (text && !std::strncmp(text, "_saved_", 7)) {
-    for (SavedTensor& saved : raw(self)->saved) {
+    NodeObject* node = raw(self);
+    for (size_t i = 0; i < node->saved.size(); ++i) {
+      SavedTensor& saved = node->saved[i];
       if (!saved.name || std::strcmp(saved.name, text + 7)) continue;
-      return guarded([&] { return unpack_saved(raw(self), saved).release(); });
+      return guarded([&] { return is_raw ? raw_saved(node, i) : unpack_saved(node, saved).release(); });
     }
   }
   return PyObject_GenericGetAttr(self, name);
@@ -121,8 +172,10 @@ PyObject* directory(PyObject* self, PyObject*) {
     Object names = Object::steal(PyObject_Dir(reinterpret_cast<PyObject*>(Py_TYPE(self))));
     for (SavedTensor& saved : raw(self)->saved) {
       if (!saved.name) continue;
-      Object name = Object::steal(PyUnicode_FromFormat("_saved_%s", saved.name));
-      PyList_Append(names.get(), name.get());
+      for (const char* form : {"_saved_%s", "_raw_saved_%s"}) {
+        Object name = Object::steal(PyUnicode_FromFormat(form, saved.name));
+        if (!name || PyList_Append(names.get(), name.get()) < 0) throw PythonError();
+      }
     }
     return names.release();
   });
@@ -215,7 +268,7 @@ int node_clear(PyObject* self) {
 }
 
 void init_node_type(PyObject* module) {
-  if (PyType_Ready(&type) < 0 || PyObject_SetAttrString(module, "Node", reinterpret_cast<PyObject*>(&type)) < 0)
+  if (PyType_Ready(&type) < 0 || PyType_Ready(&slot_type) < 0 || PyObject_SetAttrString(module, "Node", reinterpret_cast<PyObject*>(&type)) < 0)
     throw PythonError();
 }
 

@@ -41,6 +41,15 @@ Object as_subclass(PyObject* result, PyTypeObject* type) {
   return Object::borrow(result);
 }
 
+/// The function without a look at the types: an operator, or a method of Tensor.
+PyObject* call_plain(PyObject* function, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  if (is_operator(function)) return call_op(reinterpret_cast<OpObject*>(function), args, nargs, kwnames);
+  bool before = std::exchange(disabled, true);
+  PyObject* result = PyObject_Vectorcall(function, args, size_t(nargs), kwnames);
+  disabled = before;
+  return result;
+}
+
 PyObject* register_parameter(PyObject*, PyObject* type) {
   parameter_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
   Py_RETURN_NONE;
@@ -53,6 +62,14 @@ PyObject* set_disabled(PyObject*, PyObject* on) {
 }
 
 }  // namespace
+
+bool has_torch_function(PyObject* const* args, Py_ssize_t count) {
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(args[i]));
+    if (!is_tensor(args[i]) && PyObject_HasAttr(type, hook_name)) return true;
+  }
+  return false;
+}
 
 PyTypeObject* parameter_type = nullptr;
 bool torch_function_disabled() { return disabled; }
@@ -76,7 +93,7 @@ PyObject* call_for_subclass(PyObject* function, PyObject* const* args, Py_ssize_
   std::vector<std::pair<PyTypeObject*, Object>> handlers;
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyTypeObject* type = Py_TYPE(args[i]);
-    if (type == tensor_type() || !PyType_IsSubtype(type, tensor_type())) continue;
+    if (type == tensor_type() || type == parameter_type || PyLong_CheckExact(args[i]) || args[i] == Py_None) continue;
     bool off, seen = false;
     for (auto& h : handlers) seen |= h.first == type;
     if (seen) continue;
@@ -86,12 +103,12 @@ PyObject* call_for_subclass(PyObject* function, PyObject* const* args, Py_ssize_
       auto at = handlers.begin();
       while (at != handlers.end() && !PyType_IsSubtype(type, at->first)) ++at;
       handlers.insert(at, {type, own});
-    } else if (!off && (!result_type || PyType_IsSubtype(type, result_type))) {
+    } else if (!off && PyType_IsSubtype(type, tensor_type()) && (!result_type || PyType_IsSubtype(type, result_type))) {
       result_type = type;
     }
   }
   if (handlers.empty()) {
-    Object result = Object::steal(call_op(reinterpret_cast<OpObject*>(function), args, nargs, kwnames));
+    Object result = Object::steal(call_plain(function, args, nargs, kwnames));
     if (!result || !result_type) return result.release();
     return as_subclass(result.get(), result_type).release();
   }
@@ -108,8 +125,8 @@ PyObject* call_for_subclass(PyObject* function, PyObject* const* args, Py_ssize_
     if (!result) throw PythonError();
     if (result.get() != Py_NotImplemented) return result.release();
   }
-  fail(ErrorKind::Type, "no implementation found for '", reinterpret_cast<OpObject*>(function)->name,
-       "' on types that implement __torch_function__");
+  PyErr_Format(PyExc_TypeError, "no implementation found for %R on types that implement __torch_function__", function);
+  throw PythonError();
 }
 
 /// Tensor.__torch_function__(cls, func, types, args=(), kwargs=None): the plain call, results as `cls`.

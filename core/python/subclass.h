@@ -18,6 +18,9 @@ inline bool has_subclass(PyObject* const* args, Py_ssize_t count) {
 bool torch_function_disabled();
 /// The call as the subclass wants it: through its own __torch_function__, or the plain result turned into the subclass.
 PyObject* call_for_subclass(PyObject* function, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+/// Is there an argument that is no tensor, but answers for itself through __torch_function__?
+bool has_torch_function(PyObject* const* args, Py_ssize_t count);
+bool is_operator(PyObject* object);
 /// The operator itself, whatever the types.
 PyObject* call_op(const OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
 PyObject* disabled_impl(PyObject*, PyObject* const* args, Py_ssize_t nargs);

@@ -197,9 +197,9 @@ Py_ssize_t slot_length(PyObject* self) {
 PyObject* slot_subscript(PyObject* self, PyObject* key) {
   return guarded([&]() -> PyObject* {
     if (has_subclass(&self, 1) && !torch_function_disabled()) {
-      Object method = Object::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(all_ops->find("_getitem")), "__call__"));
+      Object method = Object::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type()), "__getitem__"));
       PyObject* args[] = {self, key};
-      return call_for_subclass(reinterpret_cast<PyObject*>(all_ops->find("_getitem")), args, 2, nullptr);
+      return method ? call_for_subclass(method.get(), args, 2, nullptr) : nullptr;
     }
     return get_item(self_of(self), key).release();
   });
@@ -207,6 +207,13 @@ PyObject* slot_subscript(PyObject* self, PyObject* key) {
 int slot_assign(PyObject* self, PyObject* key, PyObject* value) {
   return guarded_int([&] {
     check_type(value != nullptr, "Tensor does not support deleting items");
+    if (has_subclass(&self, 1) && !torch_function_disabled()) {
+      Object method = Object::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type()), "__setitem__"));
+      PyObject* args[] = {self, key, value};
+      Object done = method ? Object::steal(call_for_subclass(method.get(), args, 3, nullptr)) : nullptr;
+      if (!done) throw PythonError();
+      return;
+    }
     set_item(self_of(self), key, value);
   });
 }
@@ -223,6 +230,8 @@ PyObject* get_requires_grad(PyObject* self, void*) {
 int put_requires_grad(PyObject* self, PyObject* value, void*) {
   return guarded_int([&] {
     check_type(value && PyBool_Check(value), "requires_grad must be a bool");
+    check(is_leaf(self_of(self)), "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+          "variable in a subgraph that doesn't require differentiation use detach().");
     set_requires_grad(self_of(self), value == Py_True);
   });
 }

@@ -232,7 +232,7 @@ def _implicit_cotangent(root: Any, index: int) -> Any:
     if any(size != 1 for size in shape):
         raise RuntimeError(
             f"grad can be implicitly created only for scalar outputs, and output {index} has shape {shape}. Reduce it, "
-            "as in .sum().backward(), or pass a gradient of that shape."
+            "as in .sum().backward(), or pass gradient= of that shape."
         )
     if not described.dtype.is_floating_point:
         raise RuntimeError(
