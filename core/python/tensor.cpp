@@ -229,7 +229,7 @@ PyObject* get_requires_grad(PyObject* self, void*) {
 }
 int put_requires_grad(PyObject* self, PyObject* value, void*) {
   return guarded_int([&] {
-    check_type(value && PyBool_Check(value), "requires_grad must be a bool");
+    check(value && PyBool_Check(value), "requires_grad must be a bool");
     check(is_leaf(self_of(self)), "you can only change requires_grad flags of leaf variables. If you want to use a computed "
           "variable in a subgraph that doesn't require differentiation use detach().");
     set_requires_grad(self_of(self), value == Py_True);

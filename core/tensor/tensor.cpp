@@ -87,9 +87,19 @@ void set_geometry(TensorObject* t, Dims sizes, Dims strides) {
   t->strides = std::move(strides);
 }
 
+/// The error of a refused allocation, with the tensor that it was for.
+[[noreturn, gnu::cold]] static void refuse(const Error& error, const Dims& sizes, DType dtype) {
+  throw Error(error.kind, text(error.message, " It was for a tensor of shape ", sizes, " and dtype ", dtype, "."));
+}
+
 Tensor make_tensor(Dims sizes, DType dtype, Device device) {
   int64_t numel = checked_numel(sizes, itemsize(dtype));
-  Storage* storage = new_storage(numel * itemsize(dtype), device);
+  Storage* storage;
+  try {
+    storage = new_storage(numel * itemsize(dtype), device);
+  } catch (const Error& error) {
+    refuse(error, sizes, dtype);
+  }
   TensorObject* t = new_object(type_);
   t->storage = storage;
   t->version = new_version();

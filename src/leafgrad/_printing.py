@@ -235,7 +235,7 @@ def _graph_suffixes(t: Tensor) -> list[str]:
     except RuntimeError:  # a view made and changed in place under no_grad has no place in the graph
         return ["grad_fn=<Invalid>"]
     if grad_fn is not None:
-        return [f"grad_fn=<{grad_fn.name()}>"]
+        return [f"grad_fn=<{type(grad_fn).__name__}>"]
     return ["requires_grad=True"] if t.requires_grad else []
 
 

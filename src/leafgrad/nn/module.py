@@ -206,7 +206,7 @@ class Module(StateMixin):
             if param.grad_fn is not None:
                 raise ValueError(
                     f"Cannot assign non-leaf Tensor to parameter '{name}' of {type(self).__name__}: it is the result "
-                    f"of {param.grad_fn.name()}. Model parameters must be created explicitly; what is computed "
+                    f"of {type(param.grad_fn).__name__}. Model parameters must be created explicitly; what is computed "
                     "from other tensors belongs into forward()."
                 )
             param = _run_registration_hooks(_hooks.parameter_registration, self, name, param)
