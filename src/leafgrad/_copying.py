@@ -108,8 +108,8 @@ def _not_a_leaf(t: Tensor, memo: dict[Any, Any]) -> str:
     where = f"{path} of the {root}" if path else "this tensor"
     return (
         "deepcopy: Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol, and "
-        f"{where} is not one: {str(t.dtype).removeprefix('torch.')} {tuple(t.shape)}, made by {type(t.grad_fn).__name__}. "
-        "Store its detach() instead, or copy it with clone()."
+        f"{where} is not one: {str(t.dtype).removeprefix('torch.')} {tuple(t.shape)}, made by "
+        f"{type(t.grad_fn).__name__}. Store its detach() instead, or copy it with clone()."
     )
 
 

@@ -154,7 +154,8 @@ def _empty_list_message(module: Any) -> str:
 def _non_leaf_message(param: Tensor, position: int, group: int) -> str:
     return (
         f"can't optimize a non-leaf Tensor: parameter {position} of group {group}, of shape {tuple(param.shape)}, is "
-        f"the result of {type(param.grad_fn).__name__}. Make it a leaf after all operations: tensor.detach().requires_grad_()."
+        f"the result of {type(param.grad_fn).__name__}. Make it a leaf after all operations: "
+        "tensor.detach().requires_grad_()."
     )
 
 
