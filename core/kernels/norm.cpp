@@ -42,18 +42,20 @@ void softmax_row(T* y, const T* x, int64_t n, bool log) {
   using A = Compute<T>;
   const A top = lane_max<A>(x, n);
   // An infinite maximum gives NaN below, as it should; NaN in x reaches every y through the sum.
-  if (log || !std::is_same_v<T, A>) {  // halves are too coarse to hold the exponentials in between
-    const A total = lane_sum<A>(n, [&](int64_t i) { return math::exp(A(x[i]) - top); });
-    const A shift = math::log(total);
+  if constexpr (!std::is_same_v<T, A>) {  // halves are too coarse to hold the exponentials in between
+    const A total = lane_sum<A>(n, [&](int64_t i) { return math::exp(A(x[i]) - top); }), shift = math::log(total);
     if (log)
       for (int64_t i = 0; i < n; ++i) y[i] = T(A(x[i]) - top - shift);
     else
       for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp(A(x[i]) - top) / total);
-    return;
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = math::exp(x[i] - top);
+    const A total = lane_sum<A>(n, [&](int64_t i) { return y[i]; }), shift = math::log(total);
+    if (log)
+      for (int64_t i = 0; i < n; ++i) y[i] = x[i] - top - shift;
+    else
+      for (int64_t i = 0; i < n; ++i) y[i] /= total;
   }
-  for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp(A(x[i]) - top));
-  const A total = lane_sum<A>(n, [&](int64_t i) { return A(y[i]); });
-  for (int64_t i = 0; i < n; ++i) y[i] = T(A(y[i]) / total);
 }
 
 /// The same for a bundle of neighbouring columns, row after row.

@@ -65,6 +65,32 @@ void logcumsumexp(Strided y, Strided x, int64_t dim) {
   else scan<double>(y, x, dim, -double(INFINITY), step);
 }
 
+/// dx[k] = e**(x[k] - y[k]) * r[k], where r[k] = sum over i >= k of g[i] e**(y[k] - y[i]) = g[k] + e**(y[k] - y[k+1]) r[k+1].
+/// y rises, so that no exponent is positive.
+void logcumsumexp_backward(Strided dx, Strided g, Strided x, Strided y, int64_t dim) {
+  const int64_t n = line_size(x, dim);
+  const int64_t to = line_stride(dx, dim), gi = line_stride(g, dim), xi = line_stride(x, dim), yi = line_stride(y, dim);
+  auto run = [&]<class T>() {
+    // Equal infinities differ by 0.
+    auto ratio = [](T low, T high) { return low == high ? T(1) : std::exp(low - high); };
+    for_lines<4>({dx, g, x, y}, dim, 8 * n, [&](const Bundle<4>& b) {
+      for (int64_t j = 0; j < b.count; ++j) {
+        T* out = dx.as<T>() + b.offset[0] + j * b.step[0];
+        const T* gs = g.as<const T>() + b.offset[1] + j * b.step[1];
+        const T* xs = x.as<const T>() + b.offset[2] + j * b.step[2];
+        const T* ys = y.as<const T>() + b.offset[3] + j * b.step[3];
+        T r = 0;
+        for (int64_t k = n - 1; k >= 0; --k) {
+          r = gs[k * gi] + (k + 1 < n ? ratio(ys[k * yi], ys[(k + 1) * yi]) * r : T(0));
+          out[k * to] = std::exp(xs[k * xi] - ys[k * yi]) * r;
+        }
+      }
+    });
+  };
+  if (x.dtype == DType::Float32) run.operator()<float>();
+  else run.operator()<double>();
+}
+
 /// Running maximum (or minimum) and where it stands; the later of equals, and NaN once met stays.
 void cum_extreme(Strided values, Strided indices, Strided x, int64_t dim, bool largest) {
   const int64_t n = line_size(x, dim), from = line_stride(x, dim), to = line_stride(values, dim);

@@ -74,6 +74,7 @@ enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, 
   X(cumsum, (Strided y, Strided x, int64_t dim))                                                          \
   X(cumprod, (Strided y, Strided x, int64_t dim))                                                         \
   X(logcumsumexp, (Strided y, Strided x, int64_t dim)) /* float32, float64 */                             \
+  X(logcumsumexp_backward, (Strided dx, Strided g, Strided x, Strided y, int64_t dim))                    \
   X(cum_extreme, (Strided values, Strided indices, Strided x, int64_t dim, bool largest))                 \
   /* sort.cpp */                                                                                          \
   X(sort, (Strided values, Strided indices, Strided x, int64_t dim, bool descending))                     \

@@ -25,6 +25,11 @@ void check_weight(const Tensor& weight, int64_t classes, const Tensor& x) {
         scalar_type_name(weight.dtype()));
 }
 
+void check_constant(const Tensor& weight) {
+  check(!weight || !grad_enabled() || !requires_grad(weight), "nll_loss: not differentiable with respect to argument "
+        "'weight'. This input cannot have requires_grad True.");
+}
+
 /// Shapes and dtypes; then that every target is a class.
 void check_targets(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore) {
   check_value(x.dim() > 0, "nll_loss: Expected 1 or more dimensions (got 0)");
@@ -43,6 +48,7 @@ void check_targets(const Tensor& x, const Tensor& target, const Tensor& weight, 
         "nll_loss: expected target dtype to be Long or Byte, but got ", scalar_type_name(target.dtype()));
   const int64_t classes = x.size(class_dim(x));
   check_weight(weight, classes, x);
+  check_constant(weight);
   if (target.is_meta()) return;
   const Tensor all = contiguous(cast(target, DType::Int64));
   const int64_t* t = all.data<int64_t>();
@@ -84,20 +90,28 @@ Tensor plain_sum(const Tensor& x) {
 
 }  // namespace
 
+/// x as (N, C, M), without a record.
+static Tensor joined(const Tensor& x, const Dims& shape) {
+  NoGrad off;
+  return reshape(x, shape);
+}
+
+static Tensor nll_of_images(const Tensor&, const Tensor&, const Tensor&, int64_t, const std::string&);
+
 // loss = -weight[target] * x[target]; a mean is divided by the sum of those weights.
 Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore, const std::string& reduction) {
   const Reduce mode = reduction_of(reduction);
   check_targets(x, target, weight, ignore);
+  if (x.dim() == 3 || x.dim() > 4) return nll_of_images(x, target, weight, ignore, reduction);
   const Tensor classes = contiguous(cast(target, DType::Int64));
   const Tensor factors = weight ? cast(contiguous(detach(weight)), x.dtype()) : none;
-  Tensor log_p = x;
   const Dims shape = batches(x);
-  {
-    NoGrad off;
-    log_p = reshape(detach(x), shape);
-  }
+  const Tensor log_p = x.dim() <= 2 ? x : joined(x, shape);
+  // A rank of 1 or 2 needs no view: only strides for the dimensions that it lacks.
+  const Dims strides = x.dim() == 1 ? Dims{0, x.stride(0), 0} : x.dim() == 2 ? Dims{x.stride(0), x.stride(1), 0} : log_p.strides();
+  const Strided look{log_p.data(), log_p.dtype(), 3, shape.data(), strides.data()};
   Tensor each = make_tensor(target.sizes(), x.dtype(), x.device()), weights = empty_like(each);
-  x.kernels().nll(each.strided(), weights.strided(), log_p.strided(), classes.strided(),
+  x.kernels().nll(each.strided(), weights.strided(), look, classes.strided(),
                   factors ? factors.strided() : Strided(), ignore);
   Tensor y = each, total;
   if (mode != Reduce::None) y = plain_sum(each);
@@ -121,6 +135,15 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int
   return y;
 }
 
+// PyTorch's graph has these ranks as four dimensions.
+static Tensor nll_of_images(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore,
+                            const std::string& reduction) {
+  const Dims shape = batches(x);
+  const Tensor y = nll_loss(reshape(x, {shape[0], shape[1], 1, shape[2]}), reshape(target, {shape[0], 1, shape[2]}), weight,
+                            ignore, reduction);
+  return reduction == "none" ? view(y, target.sizes()) : y;
+}
+
 namespace {
 
 /// `weight` shaped to multiply x along its classes.
@@ -128,6 +151,17 @@ Tensor class_weights(const Tensor& weight, const Tensor& x) {
   Dims shape(x.dim(), 1);
   shape[class_dim(x)] = weight.numel();
   return view(weight, shape);
+}
+
+/// x / n under the name that PyTorch's graph has for a number as divisor.
+Tensor divided(const Tensor& x, double n) {
+  Tensor y;
+  {
+    NoGrad off;
+    y = x / Scalar(n);
+  }
+  if (Recorder record{"DivBackward1", y, x}) record.vjp([n](const Tensor& g) { return g / Scalar(n); });
+  return y;
 }
 
 /// Cross entropy with probabilities as targets.
@@ -140,7 +174,7 @@ Tensor soft_cross_entropy(const Tensor& log_p, const Tensor& probabilities, cons
   if (weight) terms = terms * class_weights(weight, log_p);
   if (mode == Reduce::None) return -sum(terms, {class_dim(log_p)}, false);
   const Tensor y = -sum(terms);
-  return mode == Reduce::Sum ? y : y / Scalar(double(log_p.numel()) / double(classes));
+  return mode == Reduce::Sum ? y : divided(y, double(log_p.numel()) / double(classes));
 }
 
 /// The share of label smoothing: mean over classes of -log_p, where the target is not ignored.
@@ -181,7 +215,7 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
 // loss = (x - target)**2.   dL/dx = 2 (x - target) g, over n for a mean.
 Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduction) {
   const Reduce mode = reduction_of(reduction);
-  check_implemented(is_inexact(result_type(x, target)), "mse_loss", x);
+  check_implemented(is_floating(result_type(x, target)), "mse_loss", x);
   Tensor y;
   int64_t n = 1;
   {

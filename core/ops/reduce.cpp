@@ -135,18 +135,20 @@ Tensor sum_to_size(const Tensor& x, const Dims& sizes) {
   return y;
 }
 
-Tensor mean(const Tensor& x) { return mean(x, {}, false); }
-
 // y = sum(x) / n.
-Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType> dtype) {
+static Tensor mean_as(const char* node, const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType> dtype) {
   const Reduction r("mean", x, dims, keepdim);
   Tensor y = total(x, r, mean_dtype(x, dtype), true);
-  // PyTorch has one node for the plain call and one for the call with dimensions.
-  if (Recorder record{dims.empty() && !keepdim ? "MeanBackward0" : "MeanBackward1", y, x})
+  if (Recorder record{node, y, x})
     record.vjp([mask = r.mask, sizes = x.sizes(), n = r.count](const Tensor& g) {
       return spread(g, mask, sizes) / Scalar(n);
     });
   return y;
+}
+
+Tensor mean(const Tensor& x) { return mean_as("MeanBackward0", x, {}, false, {}); }
+Tensor mean(const Tensor& x, const Dims& dims, bool keepdim, std::optional<DType> dtype) {
+  return mean_as("MeanBackward1", x, dims, keepdim, dtype);
 }
 
 // Sum of what is not NaN.
@@ -473,7 +475,7 @@ namespace {
 // With y = (sum |x|**p)**(1/p):  dL/dx = g * sgn(x) |x|**(p-1) / y**(p-1), and 0 where y is 0.
 Tensor norm_backward(const Tensor& g, const Tensor& x, const Tensor& y, double p, uint64_t mask) {
   const Tensor to = keep_dims(g, mask, x.sizes()), norm = keep_dims(y, mask, x.sizes());
-  if (p == 0) return zeros_like(x);
+  if (p == 0) return none;
   if (p == 1) return to * sgn(x);
   const Tensor zero = eq(norm, number(0));
   if (p == 2) return to * masked_fill(x / norm, zero, number(0));
@@ -514,8 +516,10 @@ Tensor vector_norm(const Tensor& input, const Scalar& ord, const Dims& dims, boo
         scalar_type_name(dtype.value_or(input.dtype())), ")");
   const Tensor x = dtype ? to_dtype(input, *dtype) : input;
   const Reduction r("linalg.vector_norm", x, dims, keepdim);
-  check(p >= 0 && !std::isinf(p) ? true : r.count > 0, "linalg.vector_norm cannot compute the ", p, " norm on an empty "
-        "tensor because the operation does not have an identity");
+  for (int64_t d = 0; d < x.dim() && (p < 0 || std::isinf(p)); ++d)
+    check(!r.over(d) || x.size(d) > 0, "linalg.vector_norm cannot compute the ", p, " norm on ",
+          dims.empty() ? text("an empty tensor") : text("the dimension ", d, " because this dimension is empty and"),
+          dims.empty() ? " because the operation does" : " the operation does", " not have an identity");
   Tensor y = norm_value(x, r, p);
   if (Recorder record{"LinalgVectorNormBackward0", y, x})
     record.vjp([x = record.save("self", x), y = record.save("result", y), p, mask = r.mask](const Tensor& g) {
@@ -632,7 +636,17 @@ Tensor cumprod(const Tensor& x, int64_t dim, std::optional<DType> dtype) {
   return y;
 }
 
-// dL/dx[k] = sum over i >= k of g[i] e**(x[k] - y[i]): by logarithms, positive and negative g apart, so that nothing overflows.
+namespace {
+
+/// The rule of logcumsumexp in operators, to be differentiated again; x is shifted by its maximum, lest e**x overflow.
+Tensor logcumsumexp_slope(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim) {
+  const Tensor top = amax(detach(x), {dim}, true);
+  return exp(x - top) * reverse_cumsum(g * exp(top - y), dim);
+}
+
+}  // namespace
+
+// dL/dx[k] = sum over i >= k of g[i] e**(x[k] - y[i]).
 static Tensor logcumsumexp(const Tensor& x, int64_t dim) {
   check_implemented(is_floating(x.dtype()), "logcumsumexp", x);
   dim = checked_dim("logcumsumexp", x, dim);
@@ -640,12 +654,13 @@ static Tensor logcumsumexp(const Tensor& x, int64_t dim) {
   if (Recorder record{"LogcumsumexpBackward0", y, x})
     record.vjp([x = record.save("self", x), y = record.save("result", y), dim](const Tensor& g) {
       const Tensor in = *x, out = *y;
-      if (in.dim() == 0) return g;
-      auto part = [&](const Tensor& magnitude) {
-        const Tensor logarithm = masked_fill(log(magnitude), le(magnitude, number(0)), number(-INFINITY));
-        return exp(flip(logcumsumexp(flip(logarithm - out, {dim}), dim), {dim}) + in);
-      };
-      return part(g) - part(-g);
+      if (in.dim() == 0 || in.numel() == 0) return g;
+      if (grad_enabled()) return logcumsumexp_slope(g, in, out, dim);
+      const DType dtype = wide(in.dtype());
+      const Tensor gs = cast(g, dtype), xs = cast(in, dtype), ys = cast(out, dtype);
+      Tensor dx = make_tensor(in.sizes(), dtype, in.device());
+      in.kernels().logcumsumexp_backward(dx.strided(), gs.strided(), xs.strided(), ys.strided(), dim);
+      return cast(dx, in.dtype());
     });
   return y;
 }
@@ -674,7 +689,7 @@ void def_sums(Ops& ops) {
   ops.def("sum", +[](const Tensor& x, std::optional<Dims> dim, bool keepdim, std::optional<DType> dtype) {
             return sum(x, all_or(dim), keepdim, dtype);
           }, "input"_a, "dim"_a, "keepdim"_a = false, kw_only, "dtype"_a = None, "Sum along `dim`.");
-  ops.def("mean", +[](const Tensor& x, std::optional<DType> dtype) { return mean(x, {}, false, dtype); },
+  ops.def("mean", +[](const Tensor& x, std::optional<DType> dtype) { return mean_as("MeanBackward0", x, {}, false, dtype); },
           "input"_a, kw_only, "dtype"_a = None, "Mean of all elements, or along `dim`.");
   ops.def("mean", +[](const Tensor& x, std::optional<Dims> dim, bool keepdim, std::optional<DType> dtype) {
             return mean(x, all_or(dim), keepdim, dtype);

@@ -30,11 +30,15 @@ std::pair<Tensor, Tensor> selected(const char* node, const Tensor& x, std::pair<
 
 }  // namespace
 
-std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending, bool) {  // every sort here is stable
+static std::pair<Tensor, Tensor> sort_as(const char* node, const Tensor& x, int64_t dim, bool descending) {
   dim = checked_dim("sort", x, dim);
   auto result = room_along("sort", x, dim, x.dim() ? x.size(dim) : 1);
   x.kernels().sort(result.first.strided(), result.second.strided(), x.strided(), dim, descending);
-  return selected("SortBackward0", x, result, dim, true);
+  return selected(node, x, result, dim, true);
+}
+
+std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending, bool) {  // every sort here is stable
+  return sort_as("SortBackward0", x, dim, descending);
 }
 
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest, bool) {  // sorted or not: sorted
@@ -168,8 +172,8 @@ Object distinct(const char* op, const char* node, const Tensor& x, bool sorted, 
     else inverse = reshape(inverse, x.sizes());
   }
   if (Recorder record{node, values, x})
-    record.vjp([op](const Tensor&) -> Tensor {
-      fail(ErrorKind::NotImplemented, "the derivative for '", op, "' is not implemented.");
+    record.vjp([op, name = dim ? "unique_dim" : sorted ? "_unique2" : "unique_consecutive"](const Tensor&) -> Tensor {
+      fail(ErrorKind::NotImplemented, op, ": the derivative for '", name, "' is not implemented.");
     });
   Tensors results{values};
   if (return_inverse) results.push_back(inverse);
@@ -195,9 +199,6 @@ Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool out_int32
   check(!side || !right || *side == "right", op, "(): side and right can't be set to opposites, got side of left while "
         "right was True");
   check(sequence.dim() > 0, op, "(): boundaries tensor should have positive dimension, but got 0 dimension");
-  check(values->wrapped_number || sequence.dtype() == values.dtype(), op, "(): boundary tensor and input value tensor should "
-        "have same dtype, but got boundary tensor dtype ", scalar_type_name(sequence.dtype()), " and input value tensor dtype ",
-        scalar_type_name(values.dtype()));
   bool fits = sequence.dim() == 1 || sequence.dim() == values.dim();
   for (int64_t d = 0; fits && sequence.dim() > 1 && d < sequence.dim() - 1; ++d) fits = sequence.size(d) == values.size(d);
   check(fits, op, "(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input "
@@ -208,7 +209,7 @@ Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool out_int32
         scalar_type_name(sorter ? sorter.dtype() : DType::Int64));
   NoGrad off;
   const DType dtype = result_type(sequence, values);
-  check_implemented(!is_complex(dtype), op, sequence);
+  check_implemented(!is_complex(dtype) && dtype != DType::Bool, op, sequence);
   const Tensor line = contiguous(cast(sequence, dtype)), wanted = contiguous(cast(values, dtype));
   const Tensor order = sorter ? contiguous(sorter) : none;
   if (order && !order.is_meta())
@@ -231,7 +232,9 @@ void def_sort(Ops& ops) {
   ops.def("sort", +[](const Tensor& x, int64_t dim, bool descending) { return sort(x, dim, descending, true); },
           "input"_a, "dim"_a = -1, "descending"_a = false, "Elements in order along `dim`, and where they were; stable.")
       .returns({"values", "indices"});
-  ops.def("sort", +[](const Tensor& x, std::optional<bool>, int64_t dim, bool descending) { return sort(x, dim, descending, true); },
+  ops.def("sort", +[](const Tensor& x, std::optional<bool>, int64_t dim, bool descending) {
+            return sort_as("SortBackward1", x, dim, descending);
+          },
           "input"_a, kw_only, "stable"_a, "dim"_a = -1, "descending"_a = false,
           "Elements in order along `dim`, and where they were; stable.").returns({"values", "indices"});
   ops.def("argsort", +[](const Tensor& x, int64_t dim, bool descending, bool) {
