@@ -204,7 +204,7 @@ def test_nothing_is_recorded_under_no_grad(op, sample, dtype):
 
 @cases(dtypes=KINDS)
 def test_meta_tensors_get_the_same_shape_and_dtype(op, sample, dtype):
-    if op.name == "nonzero":
+    if op.name in ("nonzero", "unique"):
         pytest.skip("the shape depends on the values")
     expected = op.function(leafgrad)(*sample.inputs(dtype, leafgrad), **sample.kwargs)
     actual = op.function(leafgrad)(*sample.inputs(dtype, leafgrad, device="meta"), **sample.kwargs)
