@@ -178,3 +178,22 @@ def test_blas_is_not_loaded_before_it_is_needed():
         "assert loaded()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
+def test_every_instruction_set_computes_the_same(isa):
+    code = (
+        "import leafgrad, numpy as np\n"
+        "leafgrad.manual_seed(1)\n"
+        "x = leafgrad.randn(300, 70, dtype=leafgrad.float64)\n"
+        "for ours, theirs in ((x.exp(), np.exp), (x @ x.t(), lambda a: a @ a.T), (x.sum(0), lambda a: a.sum(0))):\n"
+        "    np.testing.assert_allclose(ours.numpy(), theirs(x.numpy()), rtol=1e-9, atol=1e-9)\n"
+        "print(leafgrad.randn(1000).numpy().tobytes().hex())\n"
+    )
+    normals = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **choice}, capture_output=True, text=True, check=True
+        ).stdout
+        for choice in ({"LEAFGRAD_ISA": isa}, {})
+    }
+    assert len(normals) == 1

@@ -1,14 +1,59 @@
-// The two tables: cpu's points at the kernels, meta's at functions that do nothing.
+// The tables: cpu's points at the kernels built for the best instruction set that this machine has, meta's at functions
+// that do nothing.  LEAFGRAD_ISA=baseline, avx2 or avx512 chooses a lesser set.
 #include "kernels/table.h"
+
+#include <cstdlib>
+#include <cstring>
 
 namespace lg {
 
-const Kernels& cpu_kernels() {
-  static const Kernels table = {
-#define X(name, parameters) &LG_ISA::name,
-      LG_KERNELS(X)
+#ifdef LEAFGRAD_X86_KERNELS
+#define X(name, parameters) void name parameters;
+namespace avx2 {
+LG_KERNELS(X)
+}
+namespace avx512 {
+LG_KERNELS(X)
+}
 #undef X
-  };
+#endif
+
+namespace {
+
+// X is that of the place where this is used.
+#define KERNELS_OF() {LG_KERNELS(X)}
+#define X(name, parameters) &baseline::name,
+constexpr Kernels baseline_table = KERNELS_OF();
+#undef X
+
+#ifdef LEAFGRAD_X86_KERNELS
+#define X(name, parameters) &avx2::name,
+constexpr Kernels avx2_table = KERNELS_OF();
+#undef X
+#define X(name, parameters) &avx512::name,
+constexpr Kernels avx512_table = KERNELS_OF();
+#undef X
+
+const Kernels* best_table(const char* at_most) {
+  auto may = [&](const char* isa) { return !at_most || std::strcmp(at_most, isa) == 0; };
+  __builtin_cpu_init();
+  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+              __builtin_cpu_supports("bmi2");
+  bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx512 && may("avx512")) return &avx512_table;
+  if (avx2 && (may("avx2") || may("avx512"))) return &avx2_table;
+  return &baseline_table;
+}
+#else
+const Kernels* best_table(const char*) { return &baseline_table; }
+#endif
+#undef KERNELS_OF
+
+}  // namespace
+
+const Kernels& cpu_kernels() {
+  static const Kernels& table = *best_table(std::getenv("LEAFGRAD_ISA"));
   return table;
 }
 
