@@ -129,15 +129,22 @@ struct Feed {
   ConvertLoop convert;   // to the loop's dtype; for the output, from it
   bool same_dtype;
   bool linear;           // dense in the plan's order
-  bool constant;         // one element for all
+  bool repeats;          // the same in every row, and in row-by-row plans the same throughout
 };
 
-/// Runs `loop` over elements [begin, end) of a plan.
+/// Rows at least this long run by themselves; shorter ones are strung together in the buffers.
+inline bool runs_by_row(const Plan& p) { return p.sizes[0] >= 64 || p.ndim == 1; }
+
+/// Work for one thread: whole rows where rows are short, so that what repeats is laid out once.
+inline int64_t chunk(const Plan& p, int64_t grain) {
+  return runs_by_row(p) ? grain : (grain + p.sizes[0] - 1) / p.sizes[0] * p.sizes[0];
+}
+
+/// Runs `loop` over elements [begin, end) of a plan; `begin` is the start of a row where rows are short.
 inline void run_blocks(const Plan& p, const Feed* feeds, DenseLoop loop, int64_t begin, int64_t end) {
   constexpr int64_t buffer_bytes = 4096;  // five of them stay in the first-level cache
   alignas(64) char buffers[max_operands][buffer_bytes];
-  // Rows at least this long run by themselves; shorter ones are strung together in the buffers.
-  const bool by_row = p.sizes[0] >= 64 || p.ndim == 1;
+  const bool by_row = runs_by_row(p);
   bool direct[max_operands], buffered = false;
   int64_t block = buffer_bytes;
   for (int k = 0; k < p.operands; ++k) {
@@ -145,8 +152,8 @@ inline void run_blocks(const Plan& p, const Feed* feeds, DenseLoop loop, int64_t
     direct[k] = f.same_dtype && (f.linear || (by_row && p.strides[k][0] == f.itemsize));
     buffered |= !direct[k];
     block = std::min(block, buffer_bytes / f.itemsize);
-    if (f.constant && !direct[k]) f.convert(buffers[k], f.itemsize, p.data[k], 0, std::min(block, end - begin));
   }
+  if (!by_row) block = block / p.sizes[0] * p.sizes[0];
   if (!buffered) block = end - begin;
 
   // Between memory and a dense buffer, row by row.
@@ -163,6 +170,8 @@ inline void run_blocks(const Plan& p, const Feed* feeds, DenseLoop loop, int64_t
     }
   };
   Position at(p, begin);
+  for (int k = 1; k < p.operands; ++k)
+    if (feeds[k].repeats && !direct[k]) transfer(k, at, std::min(block, end - begin), false);
   for (int64_t i = begin; i < end;) {
     int64_t n = std::min(block, end - i);
     if (by_row) n = std::min(n, at.row_left(p));
@@ -170,7 +179,7 @@ inline void run_blocks(const Plan& p, const Feed* feeds, DenseLoop loop, int64_t
     for (int k = 0; k < p.operands; ++k) {
       if (direct[k]) operands[k] = feeds[k].linear ? p.data[k] + i * feeds[k].itemsize : at.at(p, k);
       else operands[k] = buffers[k];
-      if (k > 0 && !direct[k] && !feeds[k].constant) transfer(k, at, n, false);
+      if (k > 0 && !direct[k] && !feeds[k].repeats) transfer(k, at, n, false);
     }
     loop(operands, n);
     if (!direct[0]) transfer(0, at, n, true);

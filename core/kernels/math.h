@@ -224,6 +224,13 @@ template <class T> T maximum(T a, T b) { return (a > b) | (a != a) ? a : b; }
 template <class T> T minimum(T a, T b) { return (a < b) | (a != a) ? a : b; }
 template <class T> T fmax(T a, T b) { return (a >= b) | (b != b) ? a : b; }
 template <class T> T fmin(T a, T b) { return (a <= b) | (b != b) ? a : b; }
+template <class T>
+T clamp(T x, T low, T high) {  // one select a line: nested ones are not vectorized
+  T y = x < low ? low : x;
+  y = y > high ? high : y;
+  y = low != low ? low : y;
+  return high != high ? high : y;
+}
 template <class T> T relu(T x) { return x < T(0) ? T(0) : x; }
 template <class T>
 T nan_to_num(T x, T nan, T positive, T negative) {

@@ -85,16 +85,16 @@ void run(Row row, DType dtype, const Strided* operands, const int count) {
     f.itemsize = itemsize(in_loop);
     f.convert = k == 0 ? convert_loop(own, in_loop) : convert_loop(in_loop, own);
     f.same_dtype = k == 0 ? own == in_loop : as_read(own) == as_read(in_loop);
-    f.linear = f.constant = true;
+    f.linear = f.repeats = true;
     int64_t dense = itemsize(own);
     for (int d = 0; d < plan.ndim; ++d) {
       f.linear &= plan.strides[k][d] == dense;
-      f.constant &= plan.strides[k][d] == 0;
+      f.repeats &= plan.strides[k][d] == 0 || (d == 0 && !runs_by_row(plan));
       dense *= plan.sizes[d];
     }
     f.linear |= plan.numel == 1;
   }
-  parallel_for(plan.numel, grain(row), [&](int64_t begin, int64_t end) { run_blocks(plan, feeds, loop, begin, end); });
+  parallel_for(plan.numel, chunk(plan, grain(row)), [&](int64_t begin, int64_t end) { run_blocks(plan, feeds, loop, begin, end); });
 }
 
 }  // namespace
