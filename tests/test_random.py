@@ -41,6 +41,14 @@ def test_state_restores_the_middle_of_a_stream(draw):
     assert draw(20, generator=copy.copy(generator).set_state(state)).tolist() == expected
 
 
+def test_fork_rng_leaves_the_stream_as_it_was():
+    leafgrad.manual_seed(4)
+    with pytest.raises(ZeroDivisionError), leafgrad.random.fork_rng():
+        inside = leafgrad.randn(3).tolist()
+        raise ZeroDivisionError
+    assert leafgrad.randn(3).tolist() == inside
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [

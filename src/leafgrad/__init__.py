@@ -30,7 +30,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import nn, optim, testing, utils
+    from . import nn, optim, random, testing, utils
 
 
 def __getattr__(name: str) -> "ModuleType":
