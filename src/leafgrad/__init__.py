@@ -35,6 +35,6 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> "ModuleType":
     """Import a subpackage when it is first asked for: a program that only computes need not wait for layers."""
-    if name in ("nn", "optim", "testing", "utils"):
+    if name in ("nn", "optim", "random", "testing", "utils"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
