@@ -48,8 +48,8 @@ void accumulate_into(const Tensor& leaf, Tensor grad) {
 Tensor fit_gradient(const NodeObject* from, size_t index, Tensor grad, const OutputMeta& meta) {
   if (!(grad.sizes() == meta.sizes)) {
     check(is_expandable_to(meta.sizes, grad.sizes()), "Function ", from ? from->name : "backward",
-          " returned an invalid gradient at index ", index, " - got ", grad.sizes(), " but expected shape compatible with ",
-          meta.sizes);
+          " returned an invalid gradient at index ", index, " - got ", grad.sizes(),
+          " but expected shape compatible with ", meta.sizes);
     grad = sum_to_size(grad, meta.sizes);
   }
   if (grad.dtype() != meta.dtype) grad = to_dtype(grad, meta.dtype);

@@ -32,10 +32,12 @@ void print_traceback(NodeObject* node) {
   PyObject *type, *value, *trace;
   PyErr_Fetch(&type, &value, &trace);  // the failure itself goes on after the warning
   if (!node->extra || !node->extra->traceback) {
-    warn(text("Error detected in ", node->name, ". No forward pass information available. Enable detect anomaly during "
+    warn(text("Error detected in ", node->name,
+              ". No forward pass information available. Enable detect anomaly during "
               "forward pass for more information."));
   } else {
-    warn(text("Error detected in ", node->name, ". Traceback of forward call that caused the error:\n", stack_of(node)));
+    warn(
+        text("Error detected in ", node->name, ". Traceback of forward call that caused the error:\n", stack_of(node)));
     for (Node parent = node->extra->parent; parent && parent->extra && parent->extra->traceback;
          parent = parent->extra->parent)
       warn(text("Previous calculation was induced by ", parent->name,

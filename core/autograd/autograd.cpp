@@ -71,9 +71,11 @@ void set_requires_grad(const Tensor& t, bool on) {
           "; use detach() for a tensor that takes no part in differentiation.");
     return;
   }
-  check(!on || is_inexact(t.dtype()), "only Tensors of floating point and complex dtype can require gradients; this one is ",
-        t.dtype(), ". Write 1. instead of 1, or pass dtype=float32.");
-  check(!on || !t->inference || thread_mode.inference, "Setting requires_grad=True on inference tensor outside InferenceMode "
+  check(!on || is_inexact(t.dtype()),
+        "only Tensors of floating point and complex dtype can require gradients; this one is ", t.dtype(),
+        ". Write 1. instead of 1, or pass dtype=float32.");
+  check(!on || !t->inference || thread_mode.inference,
+        "Setting requires_grad=True on inference tensor outside InferenceMode "
         "is not allowed. Clone it first.");
   t->requires_grad = on;
 }
@@ -120,7 +122,8 @@ void retain_grad(const Tensor& t) {
 }
 
 void detach_in_place(const Tensor& t) {
-  check(!is_view(t) || !bool(grad_fn(t)), "Can't detach views in-place: other views of the base would keep their history. "
+  check(!is_view(t) || !bool(grad_fn(t)),
+        "Can't detach views in-place: other views of the base would keep their history. "
         "Use detach() instead.");
   NodeObject* before = std::exchange(t->grad_fn, nullptr);
   t->requires_grad = false;
@@ -140,10 +143,14 @@ Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, Crea
   TensorExtra& extra = extra_of(v);
   extra.base = view_base(x);
   extra.view_version = v.version();
-  if (is_view(x) && x->extra->creation != Creation::Default) extra.creation = x->extra->creation;
-  else if (thread_mode.inference) extra.creation = Creation::Inference;
-  else if (!grad_enabled()) extra.creation = Creation::NoGrad;
-  else extra.creation = creation;
+  if (is_view(x) && x->extra->creation != Creation::Default)
+    extra.creation = x->extra->creation;
+  else if (thread_mode.inference)
+    extra.creation = Creation::Inference;
+  else if (!grad_enabled())
+    extra.creation = Creation::NoGrad;
+  else
+    extra.creation = creation;
   return v;
 }
 

@@ -10,14 +10,14 @@ enum class Creation : uint8_t { Default, NoGrad, MultiOutput, Inference, Functio
 
 /// What few tensors have.
 struct TensorExtra {
-  Tensor base;                       // a view's owner of memory, never itself a view
-  uint32_t view_version = 0;         // version of the counter when grad_fn was last right for this view
+  Tensor base;                // a view's owner of memory, never itself a view
+  uint32_t view_version = 0;  // version of the counter when grad_fn was last right for this view
   Creation creation = Creation::Default;
   bool retains_grad = false;
-  bool stops_views = false;          // a custom Function's view-like output
-  NodeObject* accumulator = nullptr; // not counted: the AccumulateGrad node clears it when it dies
-  Object hooks;                      // dict id -> function, of the current grad_fn (tensor hooks)
-  Object post_accumulate_hooks;      // dict id -> function
+  bool stops_views = false;           // a custom Function's view-like output
+  NodeObject* accumulator = nullptr;  // not counted: the AccumulateGrad node clears it when it dies
+  Object hooks;                       // dict id -> function, of the current grad_fn (tensor hooks)
+  Object post_accumulate_hooks;       // dict id -> function
   Object name;
 };
 

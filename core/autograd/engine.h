@@ -7,7 +7,7 @@ namespace lg {
 
 struct BackwardRequest {
   SmallVec<Edge, 1> roots;
-  Grads gradients;           // one for each root, of its shape
+  Grads gradients;  // one for each root, of its shape
   bool keep_graph = false;
   bool create_graph = false;
   bool accumulate = true;    // into the leaves' .grad; false: only return what was asked for
@@ -18,7 +18,8 @@ struct BackwardRequest {
 Grads run_backward(BackwardRequest request);
 /// Number of the backward that runs in this thread; -1 outside one.
 int64_t current_task_id();
-/// Is some backward that runs in this thread after given inputs only?  A checkpoint's own backward would then go astray.
+/// Is some backward that runs in this thread after given inputs only?  A checkpoint's own backward would then go
+/// astray.
 bool is_backward_limited();
 /// Will the backward that runs in this thread run `node`?
 bool will_execute_node(NodeObject* node);

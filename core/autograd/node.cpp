@@ -78,7 +78,8 @@ Node make_node(const char* name, NodeKind kind) {
   auto* n = reinterpret_cast<NodeObject*>(object);
   construct_node(n, name, kind);
   PyObject_GC_Track(object);
-  if (anomaly.enabled) [[unlikely]] record_traceback(n);
+  if (anomaly.enabled) [[unlikely]]
+    record_traceback(n);
   return Node::steal(n);
 }
 
@@ -135,8 +136,8 @@ PyTypeObject* named_node_type(const char* name) {
   PyTypeObject*& type = types[name];
   if (!type) {
     std::string qualified = std::string("leafgrad.autograd.graph.") + name;
-    PyObject* made = PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type), "s(O){s:s,s:()}", name, node_type(),
-                                           "__module__", "leafgrad.autograd.graph", "__slots__");
+    PyObject* made = PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type), "s(O){s:s,s:()}", name,
+                                           node_type(), "__module__", "leafgrad.autograd.graph", "__slots__");
     if (!made) throw PythonError();
     type = reinterpret_cast<PyTypeObject*>(made);
     // Made by our own hand only, and freed like plain nodes.

@@ -1,8 +1,8 @@
 // Node and Edge: the graph that backward walks.
 //
 // A node stands for one operation.  It knows where its inputs' gradients go (edges), what its outputs looked like
-// (metadata), the tensors its rule saved, and the rule itself: a closure over handles of those saved tensors.  Nodes are
-// Python objects (grad_fn); their Python type, MulBackward0 and so on, is made when Python first sees one.
+// (metadata), the tensors its rule saved, and the rule itself: a closure over handles of those saved tensors.  Nodes
+// are Python objects (grad_fn); their Python type, MulBackward0 and so on, is made when Python first sees one.
 #pragma once
 
 #include <vector>
@@ -29,13 +29,13 @@ struct OutputMeta {
 };
 
 struct SavedTensor {
-  Tensor tensor;              // the tensor, or for an output an alias without history (no cycle with its node)
-  uint32_t version = 0;       // of the counter when saved
+  Tensor tensor;         // the tensor, or for an output an alias without history (no cycle with its node)
+  uint32_t version = 0;  // of the counter when saved
   uint32_t output_nr = 0;
   bool is_output = false;
-  Object packed, unpack;      // saved_tensors_hooks: what pack gave, and what will unpack it
-  Node grad_fn;               // with hooks: history of the packed tensor, when it is not an output
-  const char* name = nullptr; // for `_saved_<name>`
+  Object packed, unpack;       // saved_tensors_hooks: what pack gave, and what will unpack it
+  Node grad_fn;                // with hooks: history of the packed tensor, when it is not an output
+  const char* name = nullptr;  // for `_saved_<name>`
   bool was_leaf_requiring_grad = false;
 };
 
@@ -52,42 +52,41 @@ class Needs {
 
 /// What one running backward knows of a node.
 struct NodeState {
-  GraphTask* task = nullptr;   // whose state this is; null: nobody's
-  int32_t dependencies = 0;    // users in this backward that have not run yet
-  bool needed = true;          // on the way to something asked for
-  int32_t captures = 0;        // outputs of this node that autograd.grad asked for
-  Grads buffer;                // gradients of the outputs, as they arrive
+  GraphTask* task = nullptr;  // whose state this is; null: nobody's
+  int32_t dependencies = 0;   // users in this backward that have not run yet
+  bool needed = true;         // on the way to something asked for
+  int32_t captures = 0;       // outputs of this node that autograd.grad asked for
+  Grads buffer;               // gradients of the outputs, as they arrive
 };
 
 enum class NodeKind : uint8_t { Operator, Accumulate, Function, Identity };
 
 struct NodeObject {
-  PyObject_HEAD
-  PyObject* dict;
+  PyObject_HEAD PyObject* dict;
   PyObject* weakrefs;
-  const char* name;           // "MulBackward0"
-  uint64_t sequence;          // later nodes run first; accumulation runs before all
+  const char* name;   // "MulBackward0"
+  uint64_t sequence;  // later nodes run first; accumulation runs before all
   SmallVec<Edge, 3> edges;
   SmallVec<OutputMeta, 1> outputs;
   SmallVec<SavedTensor, 2> saved;
   NodeKind kind;
-  bool released;              // the saved tensors are gone
-  bool python_type;           // ob_type is already the type of this name
-  Tensor leaf;                // Accumulate: the leaf
-  NodeExtra* extra;           // owned; null for most
-  NodeState state;            // of the backward that runs now; see engine.cpp
+  bool released;     // the saved tensors are gone
+  bool python_type;  // ob_type is already the type of this name
+  Tensor leaf;       // Accumulate: the leaf
+  NodeExtra* extra;  // owned; null for most
+  NodeState state;   // of the backward that runs now; see engine.cpp
   // The rule.
   Grads (*apply)(NodeObject*, Grads&);
-  void (*destroy)(void*);     // destructor of the closure; null if trivial
-  void* closure;              // inline_closure or heap
+  void (*destroy)(void*);  // destructor of the closure; null if trivial
+  void* closure;           // inline_closure or heap
   alignas(16) unsigned char inline_closure[64];
 };
 
 /// What few nodes have.
 struct NodeExtra {
   struct TensorHooks {
-    uint32_t nr;              // output of this node
-    Object functions;         // dict id -> function, or the tensor that retains its gradient
+    uint32_t nr;       // output of this node
+    Object functions;  // dict id -> function, or the tensor that retains its gradient
     bool retains;
   };
   SmallVec<TensorHooks, 1> tensor_hooks;

@@ -72,10 +72,14 @@ class Recorder {
   void vjp(F rule) {
     using C = std::decay_t<F>;
     NodeObject* n = node_.get();
-    if constexpr (sizeof(C) <= sizeof(n->inline_closure)) n->closure = new (n->inline_closure) C(std::move(rule));
-    else n->closure = new C(std::move(rule));
-    if constexpr (sizeof(C) > sizeof(n->inline_closure)) n->destroy = [](void* c) { delete static_cast<C*>(c); };
-    else if constexpr (!std::is_trivially_destructible_v<C>) n->destroy = [](void* c) { static_cast<C*>(c)->~C(); };
+    if constexpr (sizeof(C) <= sizeof(n->inline_closure))
+      n->closure = new (n->inline_closure) C(std::move(rule));
+    else
+      n->closure = new C(std::move(rule));
+    if constexpr (sizeof(C) > sizeof(n->inline_closure))
+      n->destroy = [](void* c) { delete static_cast<C*>(c); };
+    else if constexpr (!std::is_trivially_destructible_v<C>)
+      n->destroy = [](void* c) { static_cast<C*>(c)->~C(); };
     n->apply = [](NodeObject* node, Grads& gs) -> Grads { return call(*static_cast<C*>(node->closure), node, gs); };
     attach();
   }
@@ -88,10 +92,14 @@ class Recorder {
   template <class C>
   static Grads call(C& rule, NodeObject* node, Grads& gs) {
     Needs needs(node);
-    if constexpr (std::is_invocable_v<C&, const Tensor&, Needs>) return pack(rule(gs[0], needs));
-    else if constexpr (std::is_invocable_v<C&, const Tensor&>) return pack(rule(gs[0]));
-    else if constexpr (std::is_invocable_v<C&, const Grads&, Needs>) return pack(rule(with_zeros(node, gs), needs));
-    else return pack(rule(with_zeros(node, gs)));
+    if constexpr (std::is_invocable_v<C&, const Tensor&, Needs>)
+      return pack(rule(gs[0], needs));
+    else if constexpr (std::is_invocable_v<C&, const Tensor&>)
+      return pack(rule(gs[0]));
+    else if constexpr (std::is_invocable_v<C&, const Grads&, Needs>)
+      return pack(rule(with_zeros(node, gs), needs));
+    else
+      return pack(rule(with_zeros(node, gs)));
   }
   static Grads pack(Tensor g) {
     Grads gs;

@@ -1,7 +1,7 @@
 // Copies and fills: any dtype to any dtype, any layout to any layout.
 //
-// Everything stands on one table of loops that convert n elements between two strided rows.  Two refinements: equal dense
-// layouts are one memcpy, and transposes go tile by tile, so that both sides use whole cache lines.
+// Everything stands on one table of loops that convert n elements between two strided rows.  Two refinements: equal
+// dense layouts are one memcpy, and transposes go tile by tile, so that both sides use whole cache lines.
 #include <array>
 
 #include "kernels/loop.h"
@@ -40,12 +40,18 @@ void move_row(char* dst, int64_t ds, const char* src, int64_t ss, int64_t n) {
 
 template <class To, class From>
 constexpr ConvertLoop row_loop() {
-  if constexpr (!std::is_same_v<To, From>) return &convert_row<To, From>;
-  else if constexpr (sizeof(To) == 1) return &move_row<uint8_t>;
-  else if constexpr (sizeof(To) == 2) return &move_row<uint16_t>;
-  else if constexpr (sizeof(To) == 4) return &move_row<uint32_t>;
-  else if constexpr (sizeof(To) == 8) return &move_row<uint64_t>;
-  else return &move_row<Bytes16>;
+  if constexpr (!std::is_same_v<To, From>)
+    return &convert_row<To, From>;
+  else if constexpr (sizeof(To) == 1)
+    return &move_row<uint8_t>;
+  else if constexpr (sizeof(To) == 2)
+    return &move_row<uint16_t>;
+  else if constexpr (sizeof(To) == 4)
+    return &move_row<uint32_t>;
+  else if constexpr (sizeof(To) == 8)
+    return &move_row<uint64_t>;
+  else
+    return &move_row<Bytes16>;
 }
 template <class To>
 constexpr std::array<ConvertLoop, num_dtypes> loops_to = {
@@ -83,27 +89,29 @@ int transposed_dimension(const Plan& p, int64_t item) {
 }
 
 void copy_transposed(Plan p, int d, int64_t item) {
-  // Dimensions 0 and d are one tile-wise transpose; the others are walked, split further along d to give every thread work.
+  // Dimensions 0 and d are one tile-wise transpose; the others are walked, split further along d to give every thread
+  // work.
   std::swap(p.sizes[1], p.sizes[d]);
   for (int k = 0; k < 2; ++k) std::swap(p.strides[k][1], p.strides[k][d]);
   const int64_t ni = p.sizes[0], nj = p.sizes[1], strip = std::max<int64_t>(32, default_grain / ni / 32 * 32);
   const int64_t strips = (nj + strip - 1) / strip, rest = p.numel / (ni * nj);
-  parallel_for(rest * strips, std::max<int64_t>(1, default_grain / (ni * std::min(strip, nj))), [&](int64_t begin, int64_t end) {
-    for (int64_t s = begin; s < end; ++s) {
-      char* dst = p.data[0];
-      const char* src = p.data[1];
-      int64_t outer = s / strips, j = s % strips * strip;
-      for (int k = 2; k < p.ndim; ++k) {
-        dst += outer % p.sizes[k] * p.strides[0][k];
-        src += outer % p.sizes[k] * p.strides[1][k];
-        outer /= p.sizes[k];
-      }
-      dispatch_size(item, [&]<class T>() {
-        transpose_tiles<T>(dst + j * p.strides[0][1], p.strides[0][1], src + j * item, p.strides[1][0], ni,
-                           std::min(strip, nj - j));
-      });
-    }
-  });
+  parallel_for(rest * strips, std::max<int64_t>(1, default_grain / (ni * std::min(strip, nj))),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t s = begin; s < end; ++s) {
+                   char* dst = p.data[0];
+                   const char* src = p.data[1];
+                   int64_t outer = s / strips, j = s % strips * strip;
+                   for (int k = 2; k < p.ndim; ++k) {
+                     dst += outer % p.sizes[k] * p.strides[0][k];
+                     src += outer % p.sizes[k] * p.strides[1][k];
+                     outer /= p.sizes[k];
+                   }
+                   dispatch_size(item, [&]<class T>() {
+                     transpose_tiles<T>(dst + j * p.strides[0][1], p.strides[0][1], src + j * item, p.strides[1][0], ni,
+                                        std::min(strip, nj - j));
+                   });
+                 }
+               });
 }
 
 }  // namespace
@@ -116,9 +124,11 @@ void copy(Strided dst, Strided src) {
   const Plan plan = make_plan(operands, 2);
   if (plan.numel == 0) return;
   if (dst.dtype == src.dtype)
-    if (int d = transposed_dimension(plan, itemsize(dst.dtype)); d > 0) return copy_transposed(plan, d, itemsize(dst.dtype));
+    if (int d = transposed_dimension(plan, itemsize(dst.dtype)); d > 0)
+      return copy_transposed(plan, d, itemsize(dst.dtype));
   parallel_for(plan.numel, default_grain, [&](int64_t begin, int64_t end) {
-    for_each_run(plan, begin, end, [&](char* const* p, const int64_t* s, int64_t n) { convert(p[0], s[0], p[1], s[1], n); });
+    for_each_run(plan, begin, end,
+                 [&](char* const* p, const int64_t* s, int64_t n) { convert(p[0], s[0], p[1], s[1], n); });
   });
 }
 

@@ -1,6 +1,6 @@
 // Lines: the one-dimensional runs of tensors along a dimension, for kernels that treat each run apart (softmax, scans,
-// sorting).  Lines are handed out in bundles of neighbours, so that a kernel whose dimension is not the innermost can go
-// through memory row by row, a bundle wide.
+// sorting).  Lines are handed out in bundles of neighbours, so that a kernel whose dimension is not the innermost can
+// go through memory row by row, a bundle wide.
 #pragma once
 
 #include <algorithm>
@@ -34,8 +34,10 @@ template <int K, class F>
 void with_steps(const Bundle<K>& b, F&& f) {
   bool dense = true;
   for (int64_t s : b.step) dense &= s == 1;
-  if (dense) f(Ones());
-  else f(&b.step[0]);
+  if (dense)
+    f(Ones());
+  else
+    f(&b.step[0]);
 }
 
 /// Calls f(const Bundle<K>&) for all lines along `dim`, in parallel.  The tensors agree in all sizes but that of `dim`;
@@ -50,11 +52,15 @@ void for_lines(const Strided (&tensors)[K], int64_t dim, int64_t work, F&& f) {
     if (d == dim || size == 1) continue;
     bool joins = !sizes.empty();
     for (int k = 0; k < K && joins; ++k) joins = strides[k].back() == tensors[k].strides[d] * size;
-    if (joins) sizes[sizes.size() - 1] *= size;
-    else sizes.push_back(size);
+    if (joins)
+      sizes[sizes.size() - 1] *= size;
+    else
+      sizes.push_back(size);
     for (int k = 0; k < K; ++k) {
-      if (joins) strides[k][strides[k].size() - 1] = tensors[k].strides[d];
-      else strides[k].push_back(tensors[k].strides[d]);
+      if (joins)
+        strides[k][strides[k].size() - 1] = tensors[k].strides[d];
+      else
+        strides[k].push_back(tensors[k].strides[d]);
     }
   }
   if (sizes.empty()) {

@@ -2,9 +2,9 @@
 //
 // A Plan describes n operands (the output first) over one shape: broadcast dimensions get stride 0, size-1 dimensions
 // vanish, the rest are ordered by the output's strides and merged where every operand allows it, so that most calls end
-// as one long row.  Two ways to run a plan: `for_each_run` hands out rows with their strides; `run_blocks` feeds a dense
-// loop, and whatever is not dense or has another dtype goes through a small buffer.  So an operator needs one loop per
-// type, and that one is contiguous and vectorized.
+// as one long row.  Two ways to run a plan: `for_each_run` hands out rows with their strides; `run_blocks` feeds a
+// dense loop, and whatever is not dense or has another dtype goes through a small buffer.  So an operator needs one
+// loop per type, and that one is contiguous and vectorized.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +26,8 @@ ConvertLoop convert_loop(DType to, DType from);
 struct Plan {
   int operands, ndim;
   int64_t numel;
-  int64_t sizes[max_dims];                   // innermost first, ndim >= 1
-  int64_t strides[max_operands][max_dims];   // in bytes
+  int64_t sizes[max_dims];                  // innermost first, ndim >= 1
+  int64_t strides[max_operands][max_dims];  // in bytes
   char* data[max_operands];
 };
 
@@ -50,7 +50,8 @@ inline Plan make_plan(const Strided* x, int count) {
   }
   for (int k = 0; k < count; ++k) p.data[k] = x[k].as<char>();
 
-  // Inner dimensions first, as the output lies in memory; the inputs decide where it does not.  Insertion sort: n is small.
+  // Inner dimensions first, as the output lies in memory; the inputs decide where it does not.  Insertion sort: n is
+  // small.
   auto inner = [&](int a, int b) {
     for (int k = 0; k < count; ++k)
       if (p.strides[k][a] != p.strides[k][b]) return p.strides[k][a] < p.strides[k][b];
@@ -125,11 +126,11 @@ inline void for_each_run(const Plan& p, int64_t begin, int64_t end, F&& f) {
 
 /// What run_blocks needs to know of an operand.
 struct Feed {
-  int64_t itemsize;      // of the dtype in the loop
-  ConvertLoop convert;   // to the loop's dtype; for the output, from it
+  int64_t itemsize;     // of the dtype in the loop
+  ConvertLoop convert;  // to the loop's dtype; for the output, from it
   bool same_dtype;
-  bool linear;           // dense in the plan's order
-  bool repeats;          // the same in every row, and in row-by-row plans the same throughout
+  bool linear;   // dense in the plan's order
+  bool repeats;  // the same in every row, and in row-by-row plans the same throughout
 };
 
 /// Rows at least this long run by themselves; shorter ones are strung together in the buffers.
@@ -162,8 +163,10 @@ inline void run_blocks(const Plan& p, const Feed* feeds, DenseLoop loop, int64_t
     char* buffer = buffers[k];
     while (n > 0) {
       int64_t run = std::min(at.row_left(p), n);
-      if (out) feeds[k].convert(at.at(p, k), p.strides[k][0], buffer, item, run);
-      else feeds[k].convert(buffer, item, at.at(p, k), p.strides[k][0], run);
+      if (out)
+        feeds[k].convert(at.at(p, k), p.strides[k][0], buffer, item, run);
+      else
+        feeds[k].convert(buffer, item, at.at(p, k), p.strides[k][0], run);
       at.advance(p, run);
       buffer += run * item;
       n -= run;
@@ -177,15 +180,19 @@ inline void run_blocks(const Plan& p, const Feed* feeds, DenseLoop loop, int64_t
     if (by_row) n = std::min(n, at.row_left(p));
     char* operands[max_operands];
     for (int k = 0; k < p.operands; ++k) {
-      if (direct[k]) operands[k] = feeds[k].linear ? p.data[k] + i * feeds[k].itemsize : at.at(p, k);
-      else operands[k] = buffers[k];
+      if (direct[k])
+        operands[k] = feeds[k].linear ? p.data[k] + i * feeds[k].itemsize : at.at(p, k);
+      else
+        operands[k] = buffers[k];
       if (k > 0 && !direct[k] && !feeds[k].repeats) transfer(k, at, n, false);
     }
     loop(operands, n);
     if (!direct[0]) transfer(0, at, n, true);
     i += n;
-    if (by_row) at.advance(p, n);
-    else if (i < end) at = Position(p, i);
+    if (by_row)
+      at.advance(p, n);
+    else if (i < end)
+      at = Position(p, i);
   }
 }
 

@@ -22,8 +22,8 @@ void nll(Strided loss, Strided weights, Strided x, Strided target, Strided weigh
   });
 }
 
-/// dx[target] = -weight[target] * g / total, dx = 0 elsewhere; dx is contiguous.  g is one number or one each; total, the
-/// divisor of a mean, may have null data.
+/// dx[target] = -weight[target] * g / total, dx = 0 elsewhere; dx is contiguous.  g is one number or one each; total,
+/// the divisor of a mean, may have null data.
 void nll_backward(Strided dx, Strided g, Strided target, Strided weight, Strided total, int64_t ignore) {
   const int64_t C = dx.sizes[1], M = dx.sizes[2], *t = target.as<const int64_t>();
   const int64_t g_step = g.numel() == 1 ? 0 : 1;

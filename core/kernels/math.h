@@ -1,8 +1,8 @@
 // Elementwise functions that kernels call: one name for every type, branch free where the compiler should vectorize.
 //
-// The float forms of exp, log, tanh, sigmoid, sin, cos and erf are our own, because a call into libm cannot be vectorized.
-// Each states its greatest error in ulp, measured over all floats (tests/test_math.py).  The coefficients are weighted
-// least-squares fits, driven to the minimax by Lawson's reweighting.  Everything else stands on libm.
+// The float forms of exp, log, tanh, sigmoid, sin, cos and erf are our own, because a call into libm cannot be
+// vectorized. Each states its greatest error in ulp, measured over all floats (tests/test_math.py).  The coefficients
+// are weighted least-squares fits, driven to the minimax by Lawson's reweighting.  Everything else stands on libm.
 #pragma once
 
 #include <bit>
@@ -25,8 +25,10 @@ inline constexpr double ln2_ = 0.69314718055994530942, ln10_ = 2.302585092994045
 /// c0 + c1 x + c2 x**2 + ..., by Horner's rule.
 template <class T, class... C>
 inline T polynomial(T x, T c0, C... c) {
-  if constexpr (sizeof...(c) == 0) return c0;
-  else return c0 + x * polynomial(x, T(c)...);
+  if constexpr (sizeof...(c) == 0)
+    return c0;
+  else
+    return c0 + x * polynomial(x, T(c)...);
 }
 
 // ---- float forms
@@ -38,10 +40,11 @@ inline float exp(float x) {
   c = c > 89.f ? 89.f : c;
   float t = c * 1.44269504f + round, n = t - round;
   int32_t k = std::bit_cast<int32_t>(t) - std::bit_cast<int32_t>(round);
-  float r = c - n * 0x1.62e4p-1f;     // ln 2 in two parts: 16 bits, so that n times it is exact, and the rest
+  float r = c - n * 0x1.62e4p-1f;  // ln 2 in two parts: 16 bits, so that n times it is exact, and the rest
   r = r - n * 0x1.7f7d1cp-20f;
-  float y = 1.f + (r + r * r * polynomial(r, 5.000000101e-01f, 1.666651289e-01f, 4.166618726e-02f, 8.369598221e-03f,
-                                          1.395171916e-03f));
+  float y = 1.f + (r + r * r *
+                           polynomial(r, 5.000000101e-01f, 1.666651289e-01f, 4.166618726e-02f, 8.369598221e-03f,
+                                      1.395171916e-03f));
   // 2**k in two factors: a result below the normal range is rounded once, by the last product.
   int32_t h = k >> 1;
   return y * std::bit_cast<float>((h + 127) << 23) * std::bit_cast<float>((k - h + 127) << 23);
@@ -71,8 +74,9 @@ inline float sigmoid(float x) {
 inline float tanh(float x) {
   float t = std::fabs(x), s = x * x;
   float large = 1.f - 2.f / (exp(2.f * t) + 1.f);
-  float small = t + t * s * polynomial(s, -3.333328393e-01f, 1.333149128e-01f, -5.374349792e-02f, 2.065058679e-02f,
-                                       -5.717044516e-03f);
+  float small = t + t * s *
+                        polynomial(s, -3.333328393e-01f, 1.333149128e-01f, -5.374349792e-02f, 2.065058679e-02f,
+                                   -5.717044516e-03f);
   return std::copysign(t < 0.625f ? small : large, x);
 }
 
@@ -80,7 +84,7 @@ inline float tanh(float x) {
 inline float erf(float x) {
   float t = std::fabs(x), s = x * x, c = t > 4.f ? 4.f : t;
   float small = x + x * polynomial(s, 1.283791660e-01f, -3.761262582e-01f, 1.128358515e-01f, -2.685381193e-02f,
-                               5.188327673e-03f, -8.010193509e-04f, 7.853860966e-05f);
+                                   5.188327673e-03f, -8.010193509e-04f, 7.853860966e-05f);
   float large = 1.f - exp(polynomial(c, -3.004377575e-04f, -1.127251417e+00f, -6.378831537e-01f, -1.033272869e-01f,
                                      2.194039955e-02f, -2.972433922e-03f, 1.888227534e-04f));
   return t < 1.f ? small : std::copysign(large, x);
@@ -106,9 +110,18 @@ inline double log(double x) { return std::log(x); }
 inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 inline double tanh(double x) { return std::tanh(x); }
 inline double erf(double x) { return std::erf(x); }
-template <class T> std::complex<T> exp(std::complex<T> x) { return std::exp(x); }
-template <class T> std::complex<T> log(std::complex<T> x) { return std::log(x); }
-template <class T> std::complex<T> tanh(std::complex<T> x) { return std::tanh(x); }
+template <class T>
+std::complex<T> exp(std::complex<T> x) {
+  return std::exp(x);
+}
+template <class T>
+std::complex<T> log(std::complex<T> x) {
+  return std::log(x);
+}
+template <class T>
+std::complex<T> tanh(std::complex<T> x) {
+  return std::tanh(x);
+}
 
 // Complex functions that libm does not have: the terms that would cancel are written out.
 template <class T>
@@ -122,28 +135,44 @@ std::complex<T> log1p(std::complex<T> x) {  // |1 + x|**2 - 1 = a (2 + a) + b**2
   if (std::abs(a) > T(0.5) || std::abs(b) > T(0.5)) return std::log(T(1) + x);
   return {std::log1p(a * (2 + a) + b * b) / 2, std::atan2(b, 1 + a)};
 }
-template <class T> T expm1(T x) { return std::expm1(x); }
-template <class T> T log1p(T x) { return std::log1p(x); }
+template <class T>
+T expm1(T x) {
+  return std::expm1(x);
+}
+template <class T>
+T log1p(T x) {
+  return std::log1p(x);
+}
 
 #define LG_FROM_STD(name) \
-  template <class T> T name(T x) { return std::name(x); }
-LG_FROM_STD(sqrt) LG_FROM_STD(tan) LG_FROM_STD(asin) LG_FROM_STD(acos) LG_FROM_STD(atan) LG_FROM_STD(sinh)
-LG_FROM_STD(cosh) LG_FROM_STD(asinh) LG_FROM_STD(acosh) LG_FROM_STD(atanh) LG_FROM_STD(erfc) LG_FROM_STD(sin)
-LG_FROM_STD(cos) LG_FROM_STD(log10)
+  template <class T>      \
+  T name(T x) {           \
+    return std::name(x);  \
+  }
+LG_FROM_STD(sqrt)
+LG_FROM_STD(tan) LG_FROM_STD(asin) LG_FROM_STD(acos) LG_FROM_STD(atan) LG_FROM_STD(sinh) LG_FROM_STD(cosh)
+    LG_FROM_STD(asinh) LG_FROM_STD(acosh) LG_FROM_STD(atanh) LG_FROM_STD(erfc) LG_FROM_STD(sin) LG_FROM_STD(cos)
+        LG_FROM_STD(log10)
 #undef LG_FROM_STD
 
-template <class T>
-T log2(T x) {
-  if constexpr (is_complex_v<T>) return std::log(x) * Real<T>(1 / ln2_);
-  else return std::log2(x);
+            template <class T>
+            T log2(T x) {
+  if constexpr (is_complex_v<T>)
+    return std::log(x) * Real<T>(1 / ln2_);
+  else
+    return std::log2(x);
 }
 template <class T>
 T exp2(T x) {
-  if constexpr (is_complex_v<T>) return std::exp(x * Real<T>(ln2_));
-  else return std::exp2(x);
+  if constexpr (is_complex_v<T>)
+    return std::exp(x * Real<T>(ln2_));
+  else
+    return std::exp2(x);
 }
 template <class T>
-std::complex<T> sigmoid(std::complex<T> x) { return T(1) / (T(1) + std::exp(-x)); }
+std::complex<T> sigmoid(std::complex<T> x) {
+  return T(1) / (T(1) + std::exp(-x));
+}
 
 /// Complex quotient, scaled by the larger part of b so that b's square cannot overflow.
 template <class T>
@@ -157,73 +186,113 @@ T divide(T a, T b) {
     return a / b;
   }
 }
-template <class T> T reciprocal(T x) { return divide(T(1), x); }
-template <class T> T rsqrt(T x) { return divide(T(1), math::sqrt(x)); }
+template <class T>
+T reciprocal(T x) {
+  return divide(T(1), x);
+}
+template <class T>
+T rsqrt(T x) {
+  return divide(T(1), math::sqrt(x));
+}
 template <class T>
 T times_conj(T a, T b) {
-  if constexpr (is_complex_v<T>) return a * std::conj(b);
-  else return a * b;
+  if constexpr (is_complex_v<T>)
+    return a * std::conj(b);
+  else
+    return a * b;
 }
 
 // ---- signs, rounding, classification: integers are whole and finite
 
 template <class T>
 Real<T> abs(T x) {
-  if constexpr (std::is_unsigned_v<T>) return x;
-  else if constexpr (std::is_integral_v<T>) return x < 0 ? T(-x) : x;
-  else return std::abs(x);
+  if constexpr (std::is_unsigned_v<T>)
+    return x;
+  else if constexpr (std::is_integral_v<T>)
+    return x < 0 ? T(-x) : x;
+  else
+    return std::abs(x);
 }
 template <class T>
 Real<T> angle(T x) {
-  if constexpr (is_complex_v<T>) return std::arg(x);
-  else return x < 0 ? pi<T> : x != x ? x : T(0);
+  if constexpr (is_complex_v<T>)
+    return std::arg(x);
+  else
+    return x < 0 ? pi<T> : x != x ? x : T(0);
 }
 template <class T>
 T sgn(T x) {
-  if constexpr (is_complex_v<T>) return x == T(0) ? T(0) : x / std::abs(x);
-  else return T((x > T(0)) - (x < T(0)));
+  if constexpr (is_complex_v<T>)
+    return x == T(0) ? T(0) : x / std::abs(x);
+  else
+    return T((x > T(0)) - (x < T(0)));
 }
-#define LG_ROUNDING(name, function)                    \
-  template <class T>                                   \
-  T name(T x) {                                        \
-    if constexpr (std::is_integral_v<T>) return x;     \
-    else return std::function(x);                      \
+#define LG_ROUNDING(name, function)      \
+  template <class T>                     \
+  T name(T x) {                          \
+    if constexpr (std::is_integral_v<T>) \
+      return x;                          \
+    else                                 \
+      return std::function(x);           \
   }
-LG_ROUNDING(floor, floor) LG_ROUNDING(ceil, ceil) LG_ROUNDING(trunc, trunc) LG_ROUNDING(round, nearbyint)
+LG_ROUNDING(floor, floor)
+LG_ROUNDING(ceil, ceil) LG_ROUNDING(trunc, trunc) LG_ROUNDING(round, nearbyint)
 #undef LG_ROUNDING
 
-/// Rounds at 10**-decimals, halves to even.  The power is always positive, so that it is exact for small counts.
-template <class T>
-T round_decimals(T x, T decimals) {
+    /// Rounds at 10**-decimals, halves to even.  The power is always positive, so that it is exact for small counts.
+    template <class T>
+    T round_decimals(T x, T decimals) {
   T power = std::pow(T(10), std::fabs(decimals));
   return decimals < 0 ? std::nearbyint(x / power) * power : std::nearbyint(x * power) / power;
 }
 template <class T>
-bool is_nan(T x) { return x != x; }
+bool is_nan(T x) {
+  return x != x;
+}
 template <class T>
 bool is_inf(T x) {
-  if constexpr (is_complex_v<T>) return is_inf(x.real()) | is_inf(x.imag());
-  else if constexpr (std::is_integral_v<T>) return false;
-  else return std::fabs(x) == infinity<T>;
+  if constexpr (is_complex_v<T>)
+    return is_inf(x.real()) | is_inf(x.imag());
+  else if constexpr (std::is_integral_v<T>)
+    return false;
+  else
+    return std::fabs(x) == infinity<T>;
 }
 template <class T>
 bool is_finite(T x) {
-  if constexpr (is_complex_v<T>) return is_finite(x.real()) & is_finite(x.imag());
-  else if constexpr (std::is_integral_v<T>) return true;
-  else return std::fabs(x) < infinity<T>;
+  if constexpr (is_complex_v<T>)
+    return is_finite(x.real()) & is_finite(x.imag());
+  else if constexpr (std::is_integral_v<T>)
+    return true;
+  else
+    return std::fabs(x) < infinity<T>;
 }
 template <class T>
 bool sign_bit(T x) {
-  if constexpr (std::is_floating_point_v<T>) return std::signbit(x);
-  else return x < T(0);
+  if constexpr (std::is_floating_point_v<T>)
+    return std::signbit(x);
+  else
+    return x < T(0);
 }
 
 // ---- larger and smaller: maximum and minimum give NaN if there is one, fmax and fmin avoid it
 
-template <class T> T maximum(T a, T b) { return (a > b) | (a != a) ? a : b; }
-template <class T> T minimum(T a, T b) { return (a < b) | (a != a) ? a : b; }
-template <class T> T fmax(T a, T b) { return (a >= b) | (b != b) ? a : b; }
-template <class T> T fmin(T a, T b) { return (a <= b) | (b != b) ? a : b; }
+template <class T>
+T maximum(T a, T b) {
+  return (a > b) | (a != a) ? a : b;
+}
+template <class T>
+T minimum(T a, T b) {
+  return (a < b) | (a != a) ? a : b;
+}
+template <class T>
+T fmax(T a, T b) {
+  return (a >= b) | (b != b) ? a : b;
+}
+template <class T>
+T fmin(T a, T b) {
+  return (a <= b) | (b != b) ? a : b;
+}
 template <class T>
 T clamp(T x, T low, T high) {  // one select a line: nested ones are not vectorized
   T y = x < low ? low : x;
@@ -231,7 +300,10 @@ T clamp(T x, T low, T high) {  // one select a line: nested ones are not vectori
   y = low != low ? low : y;
   return high != high ? high : y;
 }
-template <class T> T relu(T x) { return x < T(0) ? T(0) : x; }
+template <class T>
+T relu(T x) {
+  return x < T(0) ? T(0) : x;
+}
 template <class T>
 T nan_to_num(T x, T nan, T positive, T negative) {
   T y = x == infinity<T> ? positive : x;
@@ -243,15 +315,21 @@ T nan_to_num(T x, T nan, T positive, T negative) {
 
 template <class T>
 T divide_trunc(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) return std::trunc(a / b);
-  else if constexpr (std::is_signed_v<T>) return b == T(-1) ? T(-a) : b == 0 ? T(0) : T(a / b);
-  else return b == 0 ? T(0) : T(a / b);
+  if constexpr (std::is_floating_point_v<T>)
+    return std::trunc(a / b);
+  else if constexpr (std::is_signed_v<T>)
+    return b == T(-1) ? T(-a) : b == 0 ? T(0) : T(a / b);
+  else
+    return b == 0 ? T(0) : T(a / b);
 }
 template <class T>
 T fmod(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) return std::fmod(a, b);
-  else if constexpr (std::is_signed_v<T>) return b == T(-1) || b == 0 ? T(0) : T(a % b);
-  else return b == 0 ? T(0) : T(a % b);
+  if constexpr (std::is_floating_point_v<T>)
+    return std::fmod(a, b);
+  else if constexpr (std::is_signed_v<T>)
+    return b == T(-1) || b == 0 ? T(0) : T(a % b);
+  else
+    return b == 0 ? T(0) : T(a % b);
 }
 /// As Python's %: the sign of b.
 template <class T>
@@ -304,13 +382,30 @@ T pow(T a, T b) {
     return std::pow(a, b);
   }
 }
-template <class T> T atan2(T a, T b) { return std::atan2(a, b); }
-template <class T> T hypot(T a, T b) { return std::hypot(a, b); }
-template <class T> T copysign(T a, T b) { return std::copysign(a, b); }
-template <class T> T nextafter(T a, T b) { return std::nextafter(a, b); }
-template <class T> T xlogy(T a, T b) { return b != b ? b : a == 0 ? T(0) : a * math::log(b); }
 template <class T>
-T sinc(T x) { return x == T(0) ? T(1) : divide(math::sin(x * pi<Real<T>>), x * pi<Real<T>>); }
+T atan2(T a, T b) {
+  return std::atan2(a, b);
+}
+template <class T>
+T hypot(T a, T b) {
+  return std::hypot(a, b);
+}
+template <class T>
+T copysign(T a, T b) {
+  return std::copysign(a, b);
+}
+template <class T>
+T nextafter(T a, T b) {
+  return std::nextafter(a, b);
+}
+template <class T>
+T xlogy(T a, T b) {
+  return b != b ? b : a == 0 ? T(0) : a * math::log(b);
+}
+template <class T>
+T sinc(T x) {
+  return x == T(0) ? T(1) : divide(math::sin(x * pi<Real<T>>), x * pi<Real<T>>);
+}
 
 template <class T>
 T logaddexp(T a, T b) {
@@ -336,20 +431,36 @@ T lerp(T a, T b, T w) {
 
 // ---- activations
 
-template <class T> T silu(T x) { return x * math::sigmoid(x); }
+template <class T>
+T silu(T x) {
+  return x * math::sigmoid(x);
+}
 template <class T>
 T silu_slope(T x) {
   T s = math::sigmoid(x);
   return s * (T(1) + x * (T(1) - s));
 }
-template <class T> T normal_cdf(T x) { return T(0.5) * (T(1) + math::erf(x * T(0.70710678118654752440))); }
-template <class T> T gelu_erf(T x) { return x * normal_cdf(x); }
 template <class T>
-T gelu_erf_slope(T x) { return normal_cdf(x) + x * math::exp(T(-0.5) * x * x) * T(0.39894228040143267794); }
+T normal_cdf(T x) {
+  return T(0.5) * (T(1) + math::erf(x * T(0.70710678118654752440)));
+}
+template <class T>
+T gelu_erf(T x) {
+  return x * normal_cdf(x);
+}
+template <class T>
+T gelu_erf_slope(T x) {
+  return normal_cdf(x) + x * math::exp(T(-0.5) * x * x) * T(0.39894228040143267794);
+}
 /// tanh(sqrt(2/pi) (x + 0.044715 x**3)); Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016).
 template <class T>
-T gelu_inner(T x) { return math::tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x)); }
-template <class T> T gelu_tanh(T x) { return T(0.5) * x * (T(1) + gelu_inner(x)); }
+T gelu_inner(T x) {
+  return math::tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x));
+}
+template <class T>
+T gelu_tanh(T x) {
+  return T(0.5) * x * (T(1) + gelu_inner(x));
+}
 template <class T>
 T gelu_tanh_slope(T x) {
   T u = gelu_inner(x), du = T(0.79788456080286535588) * (T(1) + T(3 * 0.044715) * x * x);
@@ -390,7 +501,8 @@ inline double digamma(double x) {
   }
   for (; x < 10; x += 1) y -= 1 / x;
   double s = 1 / (x * x);
-  return y + std::log(x) - 0.5 / x - s * polynomial(s, 1. / 12, -1. / 120, 1. / 252, -1. / 240, 1. / 132, -691. / 32760, 1. / 12);
+  return y + std::log(x) - 0.5 / x -
+         s * polynomial(s, 1. / 12, -1. / 120, 1. / 252, -1. / 240, 1. / 132, -691. / 32760, 1. / 12);
 }
 /// Hurwitz zeta for s > 1, q > 0: nine terms, then Euler and Maclaurin's formula.
 inline double zeta(double s, double q) {
@@ -399,7 +511,9 @@ inline double zeta(double s, double q) {
   double w = q + 9, power = std::pow(w, -s);
   total += power * w / (s - 1) + power / 2;
   // B_2k / (2k)!
-  constexpr double c[] = {1. / 12, -1. / 720, 1. / 30240, -1. / 1209600, 1. / 47900160, -691. / 1307674368000.,
+  constexpr double c[] = {1. / 12,           -1. / 720,
+                          1. / 30240,        -1. / 1209600,
+                          1. / 47900160,     -691. / 1307674368000.,
                           1. / 74724249600., -3617. / 10670622842880000.};
   double rising = s * power / w;
   for (int k = 0; k < 8; ++k) {

@@ -1,5 +1,5 @@
-// Softmax and layer normalisation: one pass over memory each way, a row (or a bundle of columns) at a time while it is in
-// the nearest cache.  Halves compute in float.
+// Softmax and layer normalisation: one pass over memory each way, a row (or a bundle of columns) at a time while it is
+// in the nearest cache.  Halves compute in float.
 #include <cmath>
 
 #include "kernels/lines.h"
@@ -60,7 +60,8 @@ void softmax_row(T* y, const T* x, int64_t n, bool log) {
 
 /// The same for a bundle of neighbouring columns, row after row.
 template <class T, class Steps>
-void softmax_columns(T* y, const T* x, int64_t n, int64_t y_stride, int64_t x_stride, int64_t count, Steps steps, bool log) {
+void softmax_columns(T* y, const T* x, int64_t n, int64_t y_stride, int64_t x_stride, int64_t count, Steps steps,
+                     bool log) {
   using A = Compute<T>;
   A top[bundle], total[bundle];
   for (int64_t j = 0; j < count; ++j) {
@@ -85,8 +86,8 @@ void softmax_columns(T* y, const T* x, int64_t n, int64_t y_stride, int64_t x_st
 
 /// dx = y * (g - sum(g * y)) or dx = g - e**y * sum(g) for a bundle of columns.
 template <class T, class Steps>
-void softmax_slope_columns(T* dx, const T* g, const T* y, int64_t n, int64_t to, int64_t from, int64_t at, int64_t count,
-                           Steps steps, bool log) {
+void softmax_slope_columns(T* dx, const T* g, const T* y, int64_t n, int64_t to, int64_t from, int64_t at,
+                           int64_t count, Steps steps, bool log) {
   using A = Compute<T>;
   A total[bundle] = {};
   for (int64_t i = 0; i < n; ++i) {
@@ -100,7 +101,8 @@ void softmax_slope_columns(T* dx, const T* g, const T* y, int64_t n, int64_t to,
     const T *gi = g + i * from, *yi = y + i * at;
     T* out = dx + i * to;
     if (log)
-      for (int64_t j = 0; j < count; ++j) out[j * steps[0]] = T(A(gi[j * steps[1]]) - math::exp(A(yi[j * steps[2]])) * total[j]);
+      for (int64_t j = 0; j < count; ++j)
+        out[j * steps[0]] = T(A(gi[j * steps[1]]) - math::exp(A(yi[j * steps[2]])) * total[j]);
     else
       for (int64_t j = 0; j < count; ++j) out[j * steps[0]] = T(A(yi[j * steps[2]]) * (A(gi[j * steps[1]]) - total[j]));
   }
@@ -115,7 +117,7 @@ void softmax(Strided y, Strided x, int64_t dim, bool log) {
     for_lines<2>({y, x}, dim, 8 * n, [&](const Bundle<2>& b) {
       T* out = y.as<T>() + b.offset[0];
       const T* in = x.as<const T>() + b.offset[1];
-      if (x_stride != 1 || y_stride != 1) 
+      if (x_stride != 1 || y_stride != 1)
         return with_steps(b, [&](auto steps) { softmax_columns(out, in, n, y_stride, x_stride, b.count, steps, log); });
       for (int64_t j = 0; j < b.count; ++j) softmax_row(out + j * b.step[0], in + j * b.step[1], n, log);
     });
@@ -175,8 +177,8 @@ void layer_norm(Strided y, Strided mean, Strided rstd, Strided x, Strided weight
   });
 }
 
-/// With h = (x - mean) * rstd and gw = g * weight:  dx = rstd * (gw - mean(gw) - h * mean(gw * h)),  dweight = sum(g * h),
-/// dbias = sum(g) over rows.  Any of the three may have null data: not wanted.
+/// With h = (x - mean) * rstd and gw = g * weight:  dx = rstd * (gw - mean(gw) - h * mean(gw * h)),  dweight = sum(g *
+/// h), dbias = sum(g) over rows.  Any of the three may have null data: not wanted.
 void layer_norm_backward(Strided dx, Strided dweight, Strided dbias, Strided g, Strided x, Strided mean, Strided rstd,
                          Strided weight, int64_t n) {
   const int64_t rows = n ? x.numel() / n : 0;

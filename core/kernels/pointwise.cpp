@@ -5,15 +5,19 @@
 namespace lg::LG_ISA {
 namespace element {
 namespace {
-#define LOOP3(name, on, element)                                     \
-  struct name {                                                      \
-    template <class T>                                               \
-    static T of(T a, T b, T c) { return T(element); }                \
+#define LOOP3(name, on, element) \
+  struct name {                  \
+    template <class T>           \
+    static T of(T a, T b, T c) { \
+      return T(element);         \
+    }                            \
   };
-#define LOOP4(name, on, element)                                     \
-  struct name {                                                      \
-    template <class T>                                               \
-    static T of(T a, T b, T c, T d) { return T(element); }           \
+#define LOOP4(name, on, element)      \
+  struct name {                       \
+    template <class T>                \
+    static T of(T a, T b, T c, T d) { \
+      return T(element);              \
+    }                                 \
   };
 #include "pointwise.def"
 }  // namespace
@@ -59,8 +63,10 @@ DenseLoop find_loop(Row row, DType d) {
 constexpr DType wider(DType d) {
   switch (d) {
     case DType::Bool: return DType::UInt8;
-    case DType::Int8: case DType::Int16: return DType::Int32;
-    case DType::Float16: case DType::BFloat16: return DType::Float32;
+    case DType::Int8:
+    case DType::Int16: return DType::Int32;
+    case DType::Float16:
+    case DType::BFloat16: return DType::Float32;
     default: return d;
   }
 }
@@ -79,8 +85,9 @@ void run(Row row, DType dtype, const Strided* operands, const int count) {
   const Plan plan = make_plan(operands, count);
   Feed feeds[max_operands];
   for (int k = 0; k < count; ++k) {
-    const DType own = operands[k].dtype, in_loop = k == 0 ? result_dtype(row, type)
-                                                 : k == 1 && row == Row::where ? DType::Bool : type;
+    const DType own = operands[k].dtype, in_loop = k == 0                        ? result_dtype(row, type)
+                                                   : k == 1 && row == Row::where ? DType::Bool
+                                                                                 : type;
     Feed& f = feeds[k];
     f.itemsize = itemsize(in_loop);
     f.convert = k == 0 ? convert_loop(own, in_loop) : convert_loop(in_loop, own);
@@ -94,7 +101,8 @@ void run(Row row, DType dtype, const Strided* operands, const int count) {
     }
     f.linear |= plan.numel == 1;
   }
-  parallel_for(plan.numel, chunk(plan, grain(row)), [&](int64_t begin, int64_t end) { run_blocks(plan, feeds, loop, begin, end); });
+  parallel_for(plan.numel, chunk(plan, grain(row)),
+               [&](int64_t begin, int64_t end) { run_blocks(plan, feeds, loop, begin, end); });
 }
 
 }  // namespace

@@ -13,7 +13,10 @@ inline constexpr double two_by_sqrt_pi = 1.12837916709551257390;
 
 /// On which dtypes a row is defined.
 enum On : unsigned {
-  booleans = 1, integers = 2, floats = 4, complexes = 8,
+  booleans = 1,
+  integers = 2,
+  floats = 4,
+  complexes = 8,
   promotes = 16,  // booleans and integers become the default float
 };
 namespace on {

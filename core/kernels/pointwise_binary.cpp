@@ -4,10 +4,12 @@
 namespace lg::LG_ISA {
 namespace element {
 namespace {
-#define ELEMENT(name, result, element)                               \
-  struct name {                                                      \
-    template <class T>                                               \
-    static result of(T a, T b) { return result(element); }           \
+#define ELEMENT(name, result, element) \
+  struct name {                        \
+    template <class T>                 \
+    static result of(T a, T b) {       \
+      return result(element);          \
+    }                                  \
   };
 #define BINARY(name, on, numbers, keeps, element, ...) ELEMENT(name, T, element)
 #define RELATION(name, on, numbers, element, ...) ELEMENT(name, bool, element)

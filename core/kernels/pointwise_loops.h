@@ -68,10 +68,14 @@ void loop4(char* const* p, int64_t n) {
 
 template <class F, int inputs, class T>
 constexpr DenseLoop loop_of() {
-  if constexpr (inputs == 1) return &loop1<F, T>;
-  else if constexpr (inputs == 2) return &loop2<F, T>;
-  else if constexpr (inputs == 3) return &loop3<F, T>;
-  else return &loop4<F, T>;
+  if constexpr (inputs == 1)
+    return &loop1<F, T>;
+  else if constexpr (inputs == 2)
+    return &loop2<F, T>;
+  else if constexpr (inputs == 3)
+    return &loop3<F, T>;
+  else
+    return &loop4<F, T>;
 }
 template <class F, int inputs, unsigned on>
 constexpr RowLoops loops_of() {

@@ -10,10 +10,12 @@ template <Out out, class T>
 using Result = std::conditional_t<out == Out::boolean, bool, std::conditional_t<out == Out::real, Real<T>, T>>;
 
 namespace element {
-#define ELEMENT(name, out, element)                                                    \
-  struct name {                                                                        \
-    template <class T>                                                                 \
-    static Result<out, T> of(T x) { return Result<out, T>(element); }                  \
+#define ELEMENT(name, out, element)   \
+  struct name {                       \
+    template <class T>                \
+    static Result<out, T> of(T x) {   \
+      return Result<out, T>(element); \
+    }                                 \
   };
 #define UNARY(name, on, keeps, element, ...) ELEMENT(name, Out::same, element)
 #define PREDICATE(name, on, element, ...) ELEMENT(name, Out::boolean, element)
@@ -28,11 +30,17 @@ struct Periodic : F {
   static float reduced(float x) { return math::sin_reduced(x, quarter); }
 };
 template <class F>
-struct Chosen { using type = F; };
+struct Chosen {
+  using type = F;
+};
 template <>
-struct Chosen<element::sin> { using type = Periodic<element::sin, 0>; };
+struct Chosen<element::sin> {
+  using type = Periodic<element::sin, 0>;
+};
 template <>
-struct Chosen<element::cos> { using type = Periodic<element::cos, 1>; };
+struct Chosen<element::cos> {
+  using type = Periodic<element::cos, 1>;
+};
 
 }  // namespace
 

@@ -18,7 +18,9 @@ struct Adds {
   using Value = A;
   static A identity() { return A(0); }
   template <class V>
-  static V merge(V a, V b) { return a + b; }
+  static V merge(V a, V b) {
+    return a + b;
+  }
 };
 
 template <class T, class A = Wrapping<T>>
@@ -72,7 +74,9 @@ struct Product {
   static Value identity() { return Value(1); }
   static Value lift(T x, Value) { return Value(x); }
   template <class V>
-  static V merge(V a, V b) { return a * b; }
+  static V merge(V a, V b) {
+    return a * b;
+  }
 };
 
 /// Greatest element; NaN wins.
@@ -108,8 +112,8 @@ struct Least {
   }
 };
 
-/// Is any element nonzero?  With `zero`: is any element zero?  Elements are bits: a sign, which `mask` leaves out, makes
-/// no zero nonzero.
+/// Is any element nonzero?  With `zero`: is any element zero?  Elements are bits: a sign, which `mask` leaves out,
+/// makes no zero nonzero.
 template <class U>
 struct Any {
   using In = U;
@@ -120,10 +124,14 @@ struct Any {
   static uint8_t identity() { return 0; }
   uint8_t lift(U x, uint8_t) const { return bool(x & mask) != zero; }
   template <class V>
-  static V merge(V a, V b) { return a | b; }
+  static V merge(V a, V b) {
+    return a | b;
+  }
 };
 template <>
-inline uint8_t Any<Bytes16>::lift(Bytes16 x, uint8_t) const { return bool((x.a & mask.a) | (x.b & mask.b)) != zero; }
+inline uint8_t Any<Bytes16>::lift(Bytes16 x, uint8_t) const {
+  return bool((x.a & mask.a) | (x.b & mask.b)) != zero;
+}
 
 /// Types of sums and extremes: operators cast int8 and int16 to int32 before; bool goes as the byte that it is.
 template <class F>
@@ -197,8 +205,10 @@ void var(Strided y, Strided mean, Strided x, double divisor) {
     reduce<Deviations<T>, T>({}, y, x, [divisor](double a) { return T(a / divisor); }, means);
     if (mean.data) std::transform(means, means + y.numel(), mean.as<T>(), [](double a) { return T(a); });
   };
-  if (x.dtype == DType::Float64) run.operator()<double>();
-  else run.operator()<float>();
+  if (x.dtype == DType::Float64)
+    run.operator()<double>();
+  else
+    run.operator()<float>();
 }
 
 /// (sum |x|**p)**(1/p) for finite p != 0.
@@ -208,8 +218,10 @@ void norm(Strided y, Strided x, double p) {
     if (p == 2) return reduce<Squares<T>, T>({}, y, x, [](T a) { return std::sqrt(a); });
     reduce<Powers<T>, T>(Powers<T>(p), y, x, [p](T a) { return std::pow(a, T(1 / p)); });
   };
-  if (x.dtype == DType::Float64) run.operator()<double>();
-  else run.operator()<float>();
+  if (x.dtype == DType::Float64)
+    run.operator()<double>();
+  else
+    run.operator()<float>();
 }
 
 /// First index along `dim` where x equals `values` (NaN equals NaN); `values` and `indices` have size 1 there.

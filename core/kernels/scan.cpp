@@ -61,12 +61,14 @@ void logcumsumexp(Strided y, Strided x, int64_t dim) {
     if (a != a || v != v) return a + v;
     return std::isinf(top) ? top : top + std::log1p(std::exp(low - top));  // two infinities of one sign: themselves
   };
-  if (x.dtype == DType::Float32) scan<float>(y, x, dim, -double(INFINITY), step);
-  else scan<double>(y, x, dim, -double(INFINITY), step);
+  if (x.dtype == DType::Float32)
+    scan<float>(y, x, dim, -double(INFINITY), step);
+  else
+    scan<double>(y, x, dim, -double(INFINITY), step);
 }
 
-/// dx[k] = e**(x[k] - y[k]) * r[k], where r[k] = sum over i >= k of g[i] e**(y[k] - y[i]) = g[k] + e**(y[k] - y[k+1]) r[k+1].
-/// y rises, so that no exponent is positive.
+/// dx[k] = e**(x[k] - y[k]) * r[k], where r[k] = sum over i >= k of g[i] e**(y[k] - y[i]) = g[k] + e**(y[k] - y[k+1])
+/// r[k+1]. y rises, so that no exponent is positive.
 void logcumsumexp_backward(Strided dx, Strided g, Strided x, Strided y, int64_t dim) {
   const int64_t n = line_size(x, dim);
   const int64_t to = line_stride(dx, dim), gi = line_stride(g, dim), xi = line_stride(x, dim), yi = line_stride(y, dim);
@@ -87,8 +89,10 @@ void logcumsumexp_backward(Strided dx, Strided g, Strided x, Strided y, int64_t 
       }
     });
   };
-  if (x.dtype == DType::Float32) run.operator()<float>();
-  else run.operator()<double>();
+  if (x.dtype == DType::Float32)
+    run.operator()<float>();
+  else
+    run.operator()<double>();
 }
 
 /// Running maximum (or minimum) and where it stands; the later of equals, and NaN once met stays.

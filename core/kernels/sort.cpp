@@ -1,8 +1,8 @@
 // Sorting and selection along a dimension.
 //
 // Elements are sorted as unsigned keys of their own width, whose order is the elements' order with NaN greatest and -0
-// equal to 0; so there is one sort for each width, whatever the dtype.  A key goes with its index, which breaks ties: every
-// order here is stable.  Long lines are sorted by radix, one byte a pass, skipping bytes that all keys share.
+// equal to 0; so there is one sort for each width, whatever the dtype.  A key goes with its index, which breaks ties:
+// every order here is stable.  Long lines are sorted by radix, one byte a pass, skipping bytes that all keys share.
 #include <bit>
 #include <cmath>
 #include <numeric>
@@ -15,15 +15,18 @@ namespace lg::LG_ISA {
 namespace {
 
 template <class T>
-using KeyOf = std::conditional_t<sizeof(T) == 1, uint8_t, std::conditional_t<sizeof(T) == 2, uint16_t,
-              std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>>;
+using KeyOf = std::conditional_t<
+    sizeof(T) == 1, uint8_t,
+    std::conditional_t<sizeof(T) == 2, uint16_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>>;
 
 template <class T>
 KeyOf<T> key_of(T x) {
   using K = KeyOf<T>;
   constexpr K top = K(K(1) << (8 * sizeof(K) - 1));
-  if constexpr (std::is_same_v<T, bool> || std::is_unsigned_v<T>) return K(x);
-  else if constexpr (std::is_integral_v<T>) return K(K(x) ^ top);
+  if constexpr (std::is_same_v<T, bool> || std::is_unsigned_v<T>)
+    return K(x);
+  else if constexpr (std::is_integral_v<T>)
+    return K(K(x) ^ top);
   else {
     using C = Compute<T>;
     if (C(x) != C(x)) return K(~K(0));
@@ -88,14 +91,14 @@ void sort(Strided values, Strided indices, Strided x, int64_t dim, bool descendi
   dispatch_real(x.dtype, [&]<class T>() {
     for_keyed_lines<T, 3>({values, indices, x}, dim, descending,
                           [&](const T* line, auto* keys, auto* other, const Bundle<3>& b, int64_t j) {
-      sort_keys(keys, other, n);
-      T* value = values.as<T>() + b.offset[0] + j * b.step[0];
-      int64_t* index = indices.as<int64_t>() + b.offset[1] + j * b.step[1];
-      for (int64_t i = 0; i < n; ++i) {
-        value[i * v] = line[keys[i].index * stride];
-        index[i * ix] = keys[i].index;
-      }
-    });
+                            sort_keys(keys, other, n);
+                            T* value = values.as<T>() + b.offset[0] + j * b.step[0];
+                            int64_t* index = indices.as<int64_t>() + b.offset[1] + j * b.step[1];
+                            for (int64_t i = 0; i < n; ++i) {
+                              value[i * v] = line[keys[i].index * stride];
+                              index[i * ix] = keys[i].index;
+                            }
+                          });
   });
 }
 
@@ -106,36 +109,38 @@ void topk(Strided values, Strided indices, Strided x, int64_t dim, bool largest)
   dispatch_real(x.dtype, [&]<class T>() {
     for_keyed_lines<T, 3>({values, indices, x}, dim, largest,
                           [&](const T* line, auto* keys, auto*, const Bundle<3>& b, int64_t j) {
-      if (k < n) std::nth_element(keys, keys + k, keys + n);
-      std::sort(keys, keys + k);
-      T* value = values.as<T>() + b.offset[0] + j * b.step[0];
-      int64_t* index = indices.as<int64_t>() + b.offset[1] + j * b.step[1];
-      for (int64_t i = 0; i < k; ++i) {
-        value[i * v] = line[keys[i].index * stride];
-        index[i * ix] = keys[i].index;
-      }
-    });
+                            if (k < n) std::nth_element(keys, keys + k, keys + n);
+                            std::sort(keys, keys + k);
+                            T* value = values.as<T>() + b.offset[0] + j * b.step[0];
+                            int64_t* index = indices.as<int64_t>() + b.offset[1] + j * b.step[1];
+                            for (int64_t i = 0; i < k; ++i) {
+                              value[i * v] = line[keys[i].index * stride];
+                              index[i * ix] = keys[i].index;
+                            }
+                          });
   });
 }
 
-/// The element of rank k (from 0) of each line and its index.  For a median k is -1: the lower middle, or NaN if the line
-/// has one; with `skip_nan` the lower middle of the others.
+/// The element of rank k (from 0) of each line and its index.  For a median k is -1: the lower middle, or NaN if the
+/// line has one; with `skip_nan` the lower middle of the others.
 void select_rank(Strided values, Strided indices, Strided x, int64_t dim, int64_t k, bool skip_nan) {
   const int64_t n = line_size(x, dim), stride = line_stride(x, dim);
   dispatch_real(x.dtype, [&]<class T>() {
     using C = Compute<T>;
     for_keyed_lines<T, 3>({values, indices, x}, dim, false,
                           [&](const T* line, auto* keys, auto*, const Bundle<3>& b, int64_t j) {
-      int64_t rank = k, nans = 0;
-      if (k < 0) {
-        for (int64_t i = 0; i < n; ++i) nans += C(line[i * stride]) != C(line[i * stride]);
-        if (skip_nan) rank = nans == n ? 0 : (n - nans - 1) / 2;
-        else rank = nans ? n - nans : (n - 1) / 2;  // NaN are the greatest: the first of them
-      }
-      std::nth_element(keys, keys + rank, keys + n);
-      values.as<T>()[b.offset[0] + j * b.step[0]] = line[keys[rank].index * stride];
-      indices.as<int64_t>()[b.offset[1] + j * b.step[1]] = keys[rank].index;
-    });
+                            int64_t rank = k, nans = 0;
+                            if (k < 0) {
+                              for (int64_t i = 0; i < n; ++i) nans += C(line[i * stride]) != C(line[i * stride]);
+                              if (skip_nan)
+                                rank = nans == n ? 0 : (n - nans - 1) / 2;
+                              else
+                                rank = nans ? n - nans : (n - 1) / 2;  // NaN are the greatest: the first of them
+                            }
+                            std::nth_element(keys, keys + rank, keys + n);
+                            values.as<T>()[b.offset[0] + j * b.step[0]] = line[keys[rank].index * stride];
+                            indices.as<int64_t>()[b.offset[1] + j * b.step[1]] = keys[rank].index;
+                          });
   });
 }
 
@@ -145,18 +150,18 @@ void mode(Strided values, Strided indices, Strided x, int64_t dim) {
   dispatch_real(x.dtype, [&]<class T>() {
     for_keyed_lines<T, 3>({values, indices, x}, dim, false,
                           [&](const T* line, auto* keys, auto* other, const Bundle<3>& b, int64_t j) {
-      sort_keys(keys, other, n);
-      int64_t best = 0, most = 0;
-      for (int64_t i = 0, run = 0; i < n; ++i) {
-        run = i && keys[i].key == keys[i - 1].key ? run + 1 : 1;
-        if (run > most) {
-          most = run;
-          best = i;
-        }
-      }
-      values.as<T>()[b.offset[0] + j * b.step[0]] = line[keys[best].index * stride];
-      indices.as<int64_t>()[b.offset[1] + j * b.step[1]] = keys[best].index;
-    });
+                            sort_keys(keys, other, n);
+                            int64_t best = 0, most = 0;
+                            for (int64_t i = 0, run = 0; i < n; ++i) {
+                              run = i && keys[i].key == keys[i - 1].key ? run + 1 : 1;
+                              if (run > most) {
+                                most = run;
+                                best = i;
+                              }
+                            }
+                            values.as<T>()[b.offset[0] + j * b.step[0]] = line[keys[best].index * stride];
+                            indices.as<int64_t>()[b.offset[1] + j * b.step[1]] = keys[best].index;
+                          });
   });
 }
 
@@ -176,8 +181,10 @@ void searchsorted(Strided y, Strided sorted, Strided values, Strided sorter, boo
         while (low < high) {
           const int64_t middle = low + (high - low) / 2;
           const auto k = key_of(line[order ? order[middle] : middle]);
-          if (right ? k <= key : k < key) low = middle + 1;
-          else high = middle;
+          if (right ? k <= key : k < key)
+            low = middle + 1;
+          else
+            high = middle;
         }
         y.as<int64_t>()[i] = low;
       }

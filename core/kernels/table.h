@@ -18,71 +18,72 @@ class Generator;
 enum class ScatterReduce : uint8_t { None, Add, Multiply, Maximum, Minimum };
 enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, Cauchy, LogNormal };
 
-#define LG_KERNELS(X)                                                                                     \
-  /* copy.cpp: any dtype to any dtype; `src` broadcasts to `dst` */                                       \
-  X(copy, (Strided dst, Strided src))                                                                     \
-  X(fill, (Strided dst, const void* value)) /* one element of dst's dtype */                              \
-  /* pointwise.cpp: a row of pointwise.def, computed in `dtype`; operands (output first) of any dtype broadcast to it */ \
-  X(pointwise, (Row row, DType dtype, const Strided* operands))                                           \
-  /* the same on dense memory of that dtype, n elements each; bit k of `constants`: operand k is one element */ \
-  X(pointwise_dense, (Row row, DType dtype, int64_t n, char* const* data, unsigned constants))            \
-  /* triangle.cpp */                                                                                     \
-  X(triangle, (Strided y, Strided x, int64_t diagonal, bool upper))                                       \
-  /* index.cpp: indices are int64 and checked */                                                          \
-  X(gather, (Strided y, Strided x, Strided index, int64_t dim))                                           \
-  X(scatter, (Strided y, Strided index, Strided src, int64_t dim, ScatterReduce how))                     \
-  X(index_rows, (Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner))        \
-  X(index_add_rows, (Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner))    \
-  X(index_read, (Strided y, Strided x, const int64_t* positions, int64_t count))                          \
-  X(index_write, (Strided y, Strided values, const int64_t* positions, int64_t count, bool accumulate))   \
-  X(index_extremes, (int64_t* extremes, Strided index))                                                   \
-  X(index_positions, (int64_t* positions, Strided index, int64_t size, int64_t step))                     \
-  X(nonzero, (Strided y, Strided mask))                                                                   \
-  /* create.cpp */                                                                                        \
-  X(arange, (Strided y, double start, double step))           /* y[i] = start + i step */               \
-  X(arange_integers, (Strided y, int64_t start, int64_t step))                                           \
-  X(linspace, (Strided y, complex128 start, complex128 end))                                             \
-  X(triangle_indices, (Strided y, int64_t rows, int64_t columns, int64_t diagonal, bool upper))           \
-  /* random.cpp: elements are drawn in the order of memory */                                             \
-  X(draw, (Strided y, Generator& generator, Distribution distribution, double a, double b))              \
-  X(normal, (Strided y, Generator& generator, double mean, double std))                                  \
-  X(random_integers, (Strided y, Generator& generator, uint64_t range, int64_t base, bool wide))         \
-  X(bernoulli_each, (Strided y, Strided p, Generator& generator))                                        \
-  X(permutation, (Strided y, Generator& generator))                                                      \
-  X(multinomial, (Strided y, Strided p, Generator& generator)) /* by row; with replacement */            \
-  X(dropout, (Strided y, Strided noise, Strided x, Generator& generator, double keep))                   \
-  /* reduce.cpp: y has size 1 where x is reduced, and is contiguous */                                    \
-  X(sum, (Strided y, Strided x, double divisor)) /* no int8, int16; integers to int64; mean with divisor */\
-  X(prod, (Strided y, Strided x)) /* int64, float32, float64, complex */                                  \
-  X(amax, (Strided y, Strided x)) /* no int8, int16, halves: amin too */                                  \
-  X(amin, (Strided y, Strided x))                                                                         \
-  X(any, (Strided y, Strided x, bool zero)) /* nonzero anywhere; with `zero`: nonzero everywhere */       \
-  X(var, (Strided y, Strided mean, Strided x, double divisor)) /* float32, float64; mean may be null */   \
-  X(norm, (Strided y, Strided x, double p)) /* float32, float64 */                                        \
-  X(index_of, (Strided indices, Strided x, Strided values, int64_t dim))                                  \
-  /* norm.cpp */                                                                                          \
-  X(softmax, (Strided y, Strided x, int64_t dim, bool log))                                               \
-  X(softmax_backward, (Strided dx, Strided g, Strided y, int64_t dim, bool log))                          \
-  X(layer_norm, (Strided y, Strided mean, Strided rstd, Strided x, Strided weight, Strided bias,          \
-                 int64_t n, double eps))                                                                  \
-  X(layer_norm_backward, (Strided dx, Strided dweight, Strided dbias, Strided g, Strided x, Strided mean, \
-                          Strided rstd, Strided weight, int64_t n))                                       \
-  /* loss.cpp */                                                                                          \
-  X(nll, (Strided loss, Strided weights, Strided x, Strided target, Strided weight, int64_t ignore))      \
-  X(nll_backward, (Strided dx, Strided g, Strided target, Strided weight, Strided total, int64_t ignore)) \
-  /* scan.cpp: int64, float32, float64, complex */                                                        \
-  X(cumsum, (Strided y, Strided x, int64_t dim))                                                          \
-  X(cumprod, (Strided y, Strided x, int64_t dim))                                                         \
-  X(logcumsumexp, (Strided y, Strided x, int64_t dim)) /* float32, float64 */                             \
-  X(logcumsumexp_backward, (Strided dx, Strided g, Strided x, Strided y, int64_t dim))                    \
-  X(cum_extreme, (Strided values, Strided indices, Strided x, int64_t dim, bool largest))                 \
-  /* sort.cpp */                                                                                          \
-  X(sort, (Strided values, Strided indices, Strided x, int64_t dim, bool descending))                     \
-  X(topk, (Strided values, Strided indices, Strided x, int64_t dim, bool largest))                        \
-  X(select_rank, (Strided values, Strided indices, Strided x, int64_t dim, int64_t k, bool skip_nan))     \
-  X(mode, (Strided values, Strided indices, Strided x, int64_t dim))                                      \
-  X(searchsorted, (Strided y, Strided sorted, Strided values, Strided sorter, bool right))                \
-  /* matmul.cpp */                                                                                        \
+#define LG_KERNELS(X)                                                                                                  \
+  /* copy.cpp: any dtype to any dtype; `src` broadcasts to `dst` */                                                    \
+  X(copy, (Strided dst, Strided src))                                                                                  \
+  X(fill, (Strided dst, const void* value)) /* one element of dst's dtype */                                           \
+  /* pointwise.cpp: a row of pointwise.def, computed in `dtype`; operands (output first) of any dtype broadcast to it  \
+   */                                                                                                                  \
+  X(pointwise, (Row row, DType dtype, const Strided* operands))                                                        \
+  /* the same on dense memory of that dtype, n elements each; bit k of `constants`: operand k is one element */        \
+  X(pointwise_dense, (Row row, DType dtype, int64_t n, char* const* data, unsigned constants))                         \
+  /* triangle.cpp */                                                                                                   \
+  X(triangle, (Strided y, Strided x, int64_t diagonal, bool upper))                                                    \
+  /* index.cpp: indices are int64 and checked */                                                                       \
+  X(gather, (Strided y, Strided x, Strided index, int64_t dim))                                                        \
+  X(scatter, (Strided y, Strided index, Strided src, int64_t dim, ScatterReduce how))                                  \
+  X(index_rows, (Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner))                     \
+  X(index_add_rows, (Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner))                 \
+  X(index_read, (Strided y, Strided x, const int64_t* positions, int64_t count))                                       \
+  X(index_write, (Strided y, Strided values, const int64_t* positions, int64_t count, bool accumulate))                \
+  X(index_extremes, (int64_t* extremes, Strided index))                                                                \
+  X(index_positions, (int64_t* positions, Strided index, int64_t size, int64_t step))                                  \
+  X(nonzero, (Strided y, Strided mask))                                                                                \
+  /* create.cpp */                                                                                                     \
+  X(arange, (Strided y, double start, double step)) /* y[i] = start + i step */                                        \
+  X(arange_integers, (Strided y, int64_t start, int64_t step))                                                         \
+  X(linspace, (Strided y, complex128 start, complex128 end))                                                           \
+  X(triangle_indices, (Strided y, int64_t rows, int64_t columns, int64_t diagonal, bool upper))                        \
+  /* random.cpp: elements are drawn in the order of memory */                                                          \
+  X(draw, (Strided y, Generator & generator, Distribution distribution, double a, double b))                           \
+  X(normal, (Strided y, Generator & generator, double mean, double std))                                               \
+  X(random_integers, (Strided y, Generator & generator, uint64_t range, int64_t base, bool wide))                      \
+  X(bernoulli_each, (Strided y, Strided p, Generator & generator))                                                     \
+  X(permutation, (Strided y, Generator & generator))                                                                   \
+  X(multinomial, (Strided y, Strided p, Generator & generator)) /* by row; with replacement */                         \
+  X(dropout, (Strided y, Strided noise, Strided x, Generator & generator, double keep))                                \
+  /* reduce.cpp: y has size 1 where x is reduced, and is contiguous */                                                 \
+  X(sum, (Strided y, Strided x, double divisor)) /* no int8, int16; integers to int64; mean with divisor */            \
+  X(prod, (Strided y, Strided x))                /* int64, float32, float64, complex */                                \
+  X(amax, (Strided y, Strided x))                /* no int8, int16, halves: amin too */                                \
+  X(amin, (Strided y, Strided x))                                                                                      \
+  X(any, (Strided y, Strided x, bool zero))                    /* nonzero anywhere; with `zero`: nonzero everywhere */ \
+  X(var, (Strided y, Strided mean, Strided x, double divisor)) /* float32, float64; mean may be null */                \
+  X(norm, (Strided y, Strided x, double p))                    /* float32, float64 */                                  \
+  X(index_of, (Strided indices, Strided x, Strided values, int64_t dim))                                               \
+  /* norm.cpp */                                                                                                       \
+  X(softmax, (Strided y, Strided x, int64_t dim, bool log))                                                            \
+  X(softmax_backward, (Strided dx, Strided g, Strided y, int64_t dim, bool log))                                       \
+  X(layer_norm,                                                                                                        \
+    (Strided y, Strided mean, Strided rstd, Strided x, Strided weight, Strided bias, int64_t n, double eps))           \
+  X(layer_norm_backward, (Strided dx, Strided dweight, Strided dbias, Strided g, Strided x, Strided mean,              \
+                          Strided rstd, Strided weight, int64_t n))                                                    \
+  /* loss.cpp */                                                                                                       \
+  X(nll, (Strided loss, Strided weights, Strided x, Strided target, Strided weight, int64_t ignore))                   \
+  X(nll_backward, (Strided dx, Strided g, Strided target, Strided weight, Strided total, int64_t ignore))              \
+  /* scan.cpp: int64, float32, float64, complex */                                                                     \
+  X(cumsum, (Strided y, Strided x, int64_t dim))                                                                       \
+  X(cumprod, (Strided y, Strided x, int64_t dim))                                                                      \
+  X(logcumsumexp, (Strided y, Strided x, int64_t dim)) /* float32, float64 */                                          \
+  X(logcumsumexp_backward, (Strided dx, Strided g, Strided x, Strided y, int64_t dim))                                 \
+  X(cum_extreme, (Strided values, Strided indices, Strided x, int64_t dim, bool largest))                              \
+  /* sort.cpp */                                                                                                       \
+  X(sort, (Strided values, Strided indices, Strided x, int64_t dim, bool descending))                                  \
+  X(topk, (Strided values, Strided indices, Strided x, int64_t dim, bool largest))                                     \
+  X(select_rank, (Strided values, Strided indices, Strided x, int64_t dim, int64_t k, bool skip_nan))                  \
+  X(mode, (Strided values, Strided indices, Strided x, int64_t dim))                                                   \
+  X(searchsorted, (Strided y, Strided sorted, Strided values, Strided sorter, bool right))                             \
+  /* matmul.cpp */                                                                                                     \
   X(matmul, (Strided c, Strided a, Strided b, bool accumulate)) /* c (+)= a b on the last two dims; rows of c dense */
 
 struct Kernels {

@@ -4,8 +4,8 @@
 namespace lg {
 namespace {
 
-/// A view whose elements are of another dtype.  It is made over x's own geometry first, so that a view outside the storage
-/// cannot arise.
+/// A view whose elements are of another dtype.  It is made over x's own geometry first, so that a view outside the
+/// storage cannot arise.
 Tensor reinterpreted(const Tensor& x, DType dtype, Dims sizes, Dims strides, int64_t offset) {
   Tensor y = make_view(x, x.sizes(), x.strides(), x.offset());
   y->dtype = dtype;
@@ -30,7 +30,8 @@ Tensor view_as_real(const Tensor& x) {
 
 Tensor view_as_complex(const Tensor& x) {
   check(x.dtype() == DType::Float32 || x.dtype() == DType::Float64,
-        "view_as_complex is only supported for floating point tensors of 32 or 64 bits, but got a tensor of dtype ", x.dtype());
+        "view_as_complex is only supported for floating point tensors of 32 or 64 bits, but got a tensor of dtype ",
+        x.dtype());
   check(x.dim() > 0 && x.size(-1) == 2, "Tensor must have a last dimension of size 2");
   check(x.stride(-1) == 1, "Tensor must have a last dimension with stride 1");
   Dims sizes = x.sizes(), strides = x.strides();
@@ -60,10 +61,14 @@ Tensor imag(const Tensor& x) {
 
 void def_complex(Ops& ops) {
   ops.def("view_as_real", &view_as_real, "input"_a, "A view with a last dimension of size 2: real and imaginary part.")
-      .function_only().no_out();
+      .function_only()
+      .no_out();
   ops.def("view_as_complex", &view_as_complex, "input"_a, "A view of pairs, the last dimension, as complex numbers.")
-      .function_only().no_out();
-  ops.def("real", &real, "input"_a, "A view of the real parts; the tensor itself if it is real.").function_only().no_out();
+      .function_only()
+      .no_out();
+  ops.def("real", &real, "input"_a, "A view of the real parts; the tensor itself if it is real.")
+      .function_only()
+      .no_out();
   ops.def("imag", &imag, "input"_a, "A view of the imaginary parts.").function_only().no_out();
 }
 

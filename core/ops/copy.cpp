@@ -98,7 +98,8 @@ Tensor converted(const Tensor& x, OptDType dtype, OptDevice device, bool copy, P
   if (!copy && d == x.dtype() && where == x.device() && has_format(x, format)) return x;
   return copied("ToCopyBackward0", x, d, where, format);
 }
-Tensor to_device(const Tensor& x, OptDevice device, OptDType dtype, bool non_blocking, bool copy, PyObject* memory_format) {
+Tensor to_device(const Tensor& x, OptDevice device, OptDType dtype, bool non_blocking, bool copy,
+                 PyObject* memory_format) {
   return converted(x, dtype, device, copy, memory_format);
 }
 Tensor to_type(const Tensor& x, DType dtype, bool non_blocking, bool copy, PyObject* memory_format) {
@@ -108,7 +109,9 @@ Tensor to_other(const Tensor& x, const Tensor& other, bool non_blocking, bool co
   return converted(x, other.dtype(), other.device(), copy, memory_format);
 }
 template <DType dtype>
-Tensor as_type(const Tensor& x, PyObject* memory_format) { return converted(x, dtype, {}, false, memory_format); }
+Tensor as_type(const Tensor& x, PyObject* memory_format) {
+  return converted(x, dtype, {}, false, memory_format);
+}
 Tensor cpu(const Tensor& x, PyObject* memory_format) { return converted(x, {}, Device::Cpu, false, memory_format); }
 
 /// type() names the tensor's type; type(what) converts to it.
@@ -129,7 +132,9 @@ Object type(const Tensor& x, PyObject* wanted, bool non_blocking) {
              Py_TYPE(wanted)->tp_name);
   return Object::steal(converted(x, d, {}, false, nullptr).release());
 }
-Tensor type_as(const Tensor& x, const Tensor& other) { return converted(x, other.dtype(), other.device(), false, nullptr); }
+Tensor type_as(const Tensor& x, const Tensor& other) {
+  return converted(x, other.dtype(), other.device(), false, nullptr);
+}
 
 // ---- writing
 
@@ -137,7 +142,8 @@ Tensor copy_from(const Tensor& x, const Tensor& src, bool non_blocking) { return
 
 /// Fills with a number, checked against the dtype's range, or with a zero-dim tensor.
 Tensor fill_with(const Tensor& x, const Tensor& value) {
-  check(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(), " dimensions.");
+  check(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(),
+        " dimensions.");
   check_inplace("fill_", x, value);
   if (!x.is_meta() && x.numel()) {
     if (value.is_meta()) fail(ErrorKind::NotImplemented, "fill_: the value is on the meta device and has no data");
@@ -182,13 +188,15 @@ Tensor copy_(const Tensor& x, const Tensor& src) {
 
 Tensor fill_(const Tensor& x, const Tensor& value) {
   if (rebases(x, value)) {
-    check(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(), " dimensions.");
+    check(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(),
+          " dimensions.");
     return copy_(x, value);
   }
   fill_with(x, value);
   const Tensor inputs[] = {x, value};
   if (Recorder record{value->wrapped_number ? "FillBackward2" : "FillBackward3", {&x, 1}, inputs})
-    record.vjp([](const Tensor& g, Needs need) -> Grads { return {need[0] ? zeros_like(g) : none, need[1] ? sum(g) : none}; });
+    record.vjp(
+        [](const Tensor& g, Needs need) -> Grads { return {need[0] ? zeros_like(g) : none, need[1] ? sum(g) : none}; });
   return x;
 }
 Tensor zero_(const Tensor& x) {
@@ -209,22 +217,32 @@ static DType result_type_of(const Tensor& a, const Tensor& b) { return result_ty
 static Tensor fill(const Tensor& x, const Tensor& value) { return fill_(clone(x), value); }
 
 void def_copy(Ops& ops) {
-  const Arg input = "input"_a, format = "memory_format"_a = None, non_blocking = "non_blocking"_a = false, copy = "copy"_a = false;
+  const Arg input = "input"_a, format = "memory_format"_a = None, non_blocking = "non_blocking"_a = false,
+            copy = "copy"_a = false;
   ops.def("clone", &clone_as, input, kw_only, format, "A copy; recorded.").no_out();
-  ops.def("contiguous", &contiguous_as, input, format, "The tensor itself if it is row-major without gaps, else such a copy.")
-      .method_only().no_out();
+  ops.def("contiguous", &contiguous_as, input, format,
+          "The tensor itself if it is row-major without gaps, else such a copy.")
+      .method_only()
+      .no_out();
 
-  const char* to_text = "The tensor with another dtype, device or memory format; itself if nothing changes and not `copy`.";
+  const char* to_text =
+      "The tensor with another dtype, device or memory format; itself if nothing changes and not `copy`.";
   ops.def("to", &to_device, input, "device"_a = None, "dtype"_a = None, non_blocking, copy, kw_only, format, to_text)
-      .method_only().no_out();
+      .method_only()
+      .no_out();
   ops.def("to", &to_type, input, "dtype"_a, non_blocking, copy, kw_only, format, to_text).method_only().no_out();
   ops.def("to", &to_other, input, "tensor"_a, non_blocking, copy, kw_only, format, to_text).method_only().no_out();
   ops.def("type", &type, input, "dtype"_a = None, non_blocking, "Name of the tensor's type, or the tensor as another.")
-      .method_only().no_out();
-  ops.def("type_as", &type_as, input, "other"_a, "The tensor with the dtype and device of `other`.").method_only().no_out();
+      .method_only()
+      .no_out();
+  ops.def("type_as", &type_as, input, "other"_a, "The tensor with the dtype and device of `other`.")
+      .method_only()
+      .no_out();
   ops.def("cpu", &cpu, input, format, "The tensor on the cpu.").method_only().no_out();
   const auto conversion = [&](const char* name, Tensor (*function)(const Tensor&, PyObject*)) {
-    ops.def(name, function, input, format, "The tensor as another dtype; itself if it has that dtype.").method_only().no_out();
+    ops.def(name, function, input, format, "The tensor as another dtype; itself if it has that dtype.")
+        .method_only()
+        .no_out();
   };
   conversion("float", &as_type<DType::Float32>);
   conversion("double", &as_type<DType::Float64>);
@@ -239,16 +257,22 @@ void def_copy(Ops& ops) {
   conversion("cfloat", &as_type<DType::Complex64>);
   conversion("cdouble", &as_type<DType::Complex128>);
 
-  ops.def("copy_", &copy_from, input, "src"_a.or_number(), non_blocking, "Overwrites the tensor with `src`, broadcast and converted.")
-      .method_only().no_out();
+  ops.def("copy_", &copy_from, input, "src"_a.or_number(), non_blocking,
+          "Overwrites the tensor with `src`, broadcast and converted.")
+      .method_only()
+      .no_out();
   ops.def("fill_", &fill_, input, "value"_a.or_number(), "Overwrites every element with one value.").no_out();
   ops.def("fill", &fill, input, "value"_a.or_number(), "A copy in which every element is one value.").no_out();
   ops.def("zero_", &zero_, input, "Overwrites every element with 0.").no_out();
 
   ops.def("result_type", &result_type_of, "tensor1"_a.or_number(), "tensor2"_a.or_number(),
-          "dtype of an operation on both.").function_only().no_out();
+          "dtype of an operation on both.")
+      .function_only()
+      .no_out();
   ops.def("promote_types", &promote, "type1"_a, "type2"_a, "The least dtype that holds both.").no_out();
-  ops.def("can_cast", &can_cast, "from_"_a, "to"_a, "May an operation whose result is of one dtype write into the other?").no_out();
+  ops.def("can_cast", &can_cast, "from_"_a, "to"_a,
+          "May an operation whose result is of one dtype write into the other?")
+      .no_out();
 }
 
 }  // namespace lg

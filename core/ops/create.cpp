@@ -286,11 +286,11 @@ Tensor full_like(const Tensor& x, const Scalar& value, OptDType dtype) { return 
 Tensor number(const Scalar& value, Device device) {
   Tensor y = make_tensor({}, value.natural_dtype(), device);
   if (void* at = y.data()) switch (value.kind()) {  // every `x * 2` comes this way: no kernel
-    case Kind::Boolean: *static_cast<bool*>(at) = value.to<bool>(); break;
-    case Kind::Integral: *static_cast<int64_t*>(at) = value.to<int64_t>(); break;
-    case Kind::Floating: *static_cast<double*>(at) = value.to<double>(); break;
-    case Kind::Complex: *static_cast<complex128*>(at) = value.to<complex128>(); break;
-  }
+      case Kind::Boolean: *static_cast<bool*>(at) = value.to<bool>(); break;
+      case Kind::Integral: *static_cast<int64_t*>(at) = value.to<int64_t>(); break;
+      case Kind::Floating: *static_cast<double*>(at) = value.to<double>(); break;
+      case Kind::Complex: *static_cast<complex128*>(at) = value.to<complex128>(); break;
+    }
   y->wrapped_number = true;
   return y;
 }

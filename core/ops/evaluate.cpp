@@ -1,5 +1,5 @@
-#include "kernels/table.h"
 #include "ops/evaluate.h"
+#include "kernels/table.h"
 
 #include <algorithm>
 
@@ -43,8 +43,8 @@ Dims common_sizes(Row row, Inputs inputs) {
   return sizes;
 }
 
-/// Strides for a result that lies in memory as its inputs do: dense, dimensions in the order of the first input that has
-/// an opinion (broadcast dimensions have none).
+/// Strides for a result that lies in memory as its inputs do: dense, dimensions in the order of the first input that
+/// has an opinion (broadcast dimensions have none).
 Dims result_strides(const Dims& sizes, Inputs inputs) {
   const int64_t n = sizes.size();
   Dims order;  // innermost first
@@ -94,7 +94,8 @@ void run(Row row, DType d, const Tensor& out, Inputs inputs) {
 void refuse(Row row, DType d) {
   const bool boolean = d == DType::Bool;
   if (row == Row::neg)
-    fail(ErrorKind::Runtime, "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
+    fail(ErrorKind::Runtime,
+         "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
          "mask, use the `~` or `logical_not()` operator instead.");
   if (row == Row::relu && boolean) fail(ErrorKind::Runtime, "Boolean inputs not supported for relu");
   if ((row == Row::maximum || row == Row::minimum || row == Row::fmax || row == Row::fmin) && is_complex(d))
@@ -102,7 +103,8 @@ void refuse(Row row, DType d) {
   if (row == Row::sign && is_complex(d))
     fail(ErrorKind::NotImplemented, "sign of a complex number has no order: use torch.sgn instead.");
   if (row == Row::bitwise_not)
-    fail(ErrorKind::Type, "~ (operator.invert) is only implemented on integer and Boolean-type tensors, not on ", name(d));
+    fail(ErrorKind::Type, "~ (operator.invert) is only implemented on integer and Boolean-type tensors, not on ",
+         name(d));
 }
 
 }  // namespace
@@ -215,7 +217,8 @@ enum class Across { No, Perhaps, Certainly };
 Across lies_across(const Tensor& x, const Tensor& src) {
   if (!shares_memory(x, src) || x.is(src) || x.is_meta() || x.numel() == 0 || src.numel() == 0) return Across::No;
   const bool same_size = itemsize(x.dtype()) == itemsize(src.dtype());
-  if (same_size && x.offset() == src.offset() && x.sizes() == src.sizes() && x.strides() == src.strides()) return Across::No;
+  if (same_size && x.offset() == src.offset() && x.sizes() == src.sizes() && x.strides() == src.strides())
+    return Across::No;
   struct Reach {
     int64_t begin, end;  // in bytes
     bool dense;
@@ -235,8 +238,10 @@ Across lies_across(const Tensor& x, const Tensor& src) {
 }  // namespace
 
 void check_not_across(const Tensor& x, const Tensor& src) {
-  check(lies_across(x, src) != Across::Certainly, "unsupported operation: some elements of the input tensor and the "
-        "written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation.");
+  check(lies_across(x, src) != Across::Certainly,
+        "unsupported operation: some elements of the input tensor and the "
+        "written-to tensor refer to a single memory location. Please clone() the tensor before performing the "
+        "operation.");
 }
 
 Tensor apart_from(const Tensor& x, const Tensor& src) {
@@ -250,10 +255,14 @@ Tensor apart_from(const Tensor& x, const Tensor& src) {
 Scalar value_of(const Tensor& number) {
   return dispatch_all(number.dtype(), [&]<class T>() {
     const T v = *number.data<T>();
-    if constexpr (std::is_same_v<T, bool>) return Scalar(v);
-    else if constexpr (std::is_integral_v<T>) return Scalar(int64_t(v));
-    else if constexpr (is_complex_v<T>) return Scalar(complex128(v));
-    else return Scalar(double(Compute<T>(v)));
+    if constexpr (std::is_same_v<T, bool>)
+      return Scalar(v);
+    else if constexpr (std::is_integral_v<T>)
+      return Scalar(int64_t(v));
+    else if constexpr (is_complex_v<T>)
+      return Scalar(complex128(v));
+    else
+      return Scalar(double(Compute<T>(v)));
   });
 }
 

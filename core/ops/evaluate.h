@@ -1,5 +1,5 @@
-// How a row of pointwise.def meets tensors: promotion, broadcasting, devices, allocation, and the thin path on which two
-// dense tensors of one dtype go straight to the kernel.  Nothing here records; ops/pointwise.cpp does.
+// How a row of pointwise.def meets tensors: promotion, broadcasting, devices, allocation, and the thin path on which
+// two dense tensors of one dtype go straight to the kernel.  Nothing here records; ops/pointwise.cpp does.
 #pragma once
 
 #include "kernels/pointwise.h"
@@ -43,7 +43,8 @@ inline bool recording(const Tensor& a, const Tensor& b) {
 }
 inline bool shares_memory(const Tensor& a, const Tensor& b) { return a->storage == b->storage; }
 
-/// "MulBackward0" from "mul", as PyTorch spells it: a letter after anything but a letter is a capital, underscores vanish.
+/// "MulBackward0" from "mul", as PyTorch spells it: a letter after anything but a letter is a capital, underscores
+/// vanish.
 template <size_t N>
 struct NodeName {
   char text[N + 16] = {};

@@ -26,7 +26,8 @@ void check_weight(const Tensor& weight, int64_t classes, const Tensor& x) {
 }
 
 void check_constant(const Tensor& weight) {
-  check(!weight || !grad_enabled() || !requires_grad(weight), "nll_loss: not differentiable with respect to argument "
+  check(!weight || !grad_enabled() || !requires_grad(weight),
+        "nll_loss: not differentiable with respect to argument "
         "'weight'. This input cannot have requires_grad True.");
 }
 
@@ -34,8 +35,9 @@ void check_constant(const Tensor& weight) {
 void check_targets(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore) {
   check_value(x.dim() > 0, "nll_loss: Expected 1 or more dimensions (got 0)");
   check_implemented(is_floating(x.dtype()), "nll_loss", x);
-  check_value(x.dim() == 1 || (target.dim() > 0 && x.size(0) == target.size(0)), "nll_loss: Expected input batch_size (",
-              x.size(0), ") to match target batch_size (", target.dim() ? target.size(0) : 0, ").");
+  check_value(x.dim() == 1 || (target.dim() > 0 && x.size(0) == target.size(0)),
+              "nll_loss: Expected input batch_size (", x.size(0), ") to match target batch_size (",
+              target.dim() ? target.size(0) : 0, ").");
   if (x.dim() <= 2) {
     check(target.dim() <= 1, "nll_loss: 0D or 1D target tensor expected, multi-target not supported");
     check(x.dim() == 2 || target.numel() == 1, "nll_loss: For 1D input, 1 target is expected, got ", target.numel());
@@ -73,7 +75,8 @@ Tensor nll_slope(const Tensor& g, const Tensor& target, const Tensor& weight, co
     NoGrad off;
     const Tensor ignored = eq(target, number(ignore));
     index = masked_fill(target, ignored, number(0));
-    share = weight ? reshape(index_select(weight, 0, reshape(index, {-1})), index.sizes()) : ones_like(index, g.dtype());
+    share =
+        weight ? reshape(index_select(weight, 0, reshape(index, {-1})), index.sizes()) : ones_like(index, g.dtype());
     share = masked_fill(-share, ignored, number(0));
     if (total) share = share / total;
     index = sizes.size() == 1 ? reshape(index, {1}) : unsqueeze(index, classes);
@@ -99,7 +102,8 @@ static Tensor joined(const Tensor& x, const Dims& shape) {
 static Tensor nll_of_images(const Tensor&, const Tensor&, const Tensor&, int64_t, const std::string&);
 
 // loss = -weight[target] * x[target]; a mean is divided by the sum of those weights.
-Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore, const std::string& reduction) {
+Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore,
+                const std::string& reduction) {
   const Reduce mode = reduction_of(reduction);
   check_targets(x, target, weight, ignore);
   if (x.dim() == 3 || x.dim() > 4) return nll_of_images(x, target, weight, ignore, reduction);
@@ -108,11 +112,13 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int
   const Dims shape = batches(x);
   const Tensor log_p = x.dim() <= 2 ? x : joined(x, shape);
   // A rank of 1 or 2 needs no view: only strides for the dimensions that it lacks.
-  const Dims strides = x.dim() == 1 ? Dims{0, x.stride(0), 0} : x.dim() == 2 ? Dims{x.stride(0), x.stride(1), 0} : log_p.strides();
+  const Dims strides = x.dim() == 1   ? Dims{0, x.stride(0), 0}
+                       : x.dim() == 2 ? Dims{x.stride(0), x.stride(1), 0}
+                                      : log_p.strides();
   const Strided look{log_p.data(), log_p.dtype(), 3, shape.data(), strides.data()};
   Tensor each = make_tensor(target.sizes(), x.dtype(), x.device()), weights = empty_like(each);
-  x.kernels().nll(each.strided(), weights.strided(), look, classes.strided(),
-                  factors ? factors.strided() : Strided(), ignore);
+  x.kernels().nll(each.strided(), weights.strided(), look, classes.strided(), factors ? factors.strided() : Strided(),
+                  ignore);
   Tensor y = each, total;
   if (mode != Reduce::None) y = plain_sum(each);
   if (mode == Reduce::Mean) {
@@ -139,8 +145,8 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int
 static Tensor nll_of_images(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore,
                             const std::string& reduction) {
   const Dims shape = batches(x);
-  const Tensor y = nll_loss(reshape(x, {shape[0], shape[1], 1, shape[2]}), reshape(target, {shape[0], 1, shape[2]}), weight,
-                            ignore, reduction);
+  const Tensor y = nll_loss(reshape(x, {shape[0], shape[1], 1, shape[2]}), reshape(target, {shape[0], 1, shape[2]}),
+                            weight, ignore, reduction);
   return reduction == "none" ? view(y, target.sizes()) : y;
 }
 
@@ -197,9 +203,11 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
                      const std::string& reduction, double label_smoothing) {
   const Reduce mode = reduction_of(reduction);
   check_value(x.dim() > 0, "cross_entropy: Expected 1 or more dimensions (got 0)");
-  check(label_smoothing >= 0 && label_smoothing <= 1, "label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
+  check(label_smoothing >= 0 && label_smoothing <= 1,
+        "label_smoothing must be between 0.0 and 1.0. Got: ", label_smoothing);
   if (x.sizes() == target.sizes()) {
-    check(is_floating(target.dtype()), "cross_entropy: Expected floating point type for target with class probabilities, got ",
+    check(is_floating(target.dtype()),
+          "cross_entropy: Expected floating point type for target with class probabilities, got ",
           scalar_type_name(target.dtype()));
     check(ignore_index < 0, "cross_entropy: ignore_index is not supported for floating point target");
     check_weight(weight, x.size(class_dim(x)), x);
@@ -226,21 +234,27 @@ Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduct
     if (mode != Reduce::None) y = mode == Reduce::Mean ? mean(y) : sum(y);
   }
   if (Recorder record{"MseLossBackward0", y, x, target})
-    record.vjp([x = record.save("self", x), target = record.save("target", target), n](const Tensor& g, Needs need) -> Grads {
-      const Tensor dx = (*x - *target) * (g * Scalar(2.0 / double(n)));
-      return {need[0] ? dx : none, need[1] ? -dx : none};
-    });
+    record.vjp(
+        [x = record.save("self", x), target = record.save("target", target), n](const Tensor& g, Needs need) -> Grads {
+          const Tensor dx = (*x - *target) * (g * Scalar(2.0 / double(n)));
+          return {need[0] ? dx : none, need[1] ? -dx : none};
+        });
   return y;
 }
 
 void def_loss(Ops& ops) {
-  ops.def("nll_loss", &nll_loss, "input"_a, "target"_a, "weight"_a = None, "ignore_index"_a = -100, "reduction"_a = "mean",
-          "Negative log likelihood of the classes `target` under log-probabilities `input`.").function_only().no_out();
+  ops.def("nll_loss", &nll_loss, "input"_a, "target"_a, "weight"_a = None, "ignore_index"_a = -100,
+          "reduction"_a = "mean", "Negative log likelihood of the classes `target` under log-probabilities `input`.")
+      .function_only()
+      .no_out();
   ops.def("cross_entropy", &cross_entropy, "input"_a, "target"_a, "weight"_a = None, "ignore_index"_a = -100,
           "reduction"_a = "mean", "label_smoothing"_a = 0.0,
-          "Cross entropy between logits `input` and classes, or probabilities, `target`.").function_only().no_out();
-  ops.def("mse_loss", &mse_loss, "input"_a, "target"_a, "reduction"_a = "mean",
-          "Squared difference, reduced.").function_only().no_out();
+          "Cross entropy between logits `input` and classes, or probabilities, `target`.")
+      .function_only()
+      .no_out();
+  ops.def("mse_loss", &mse_loss, "input"_a, "target"_a, "reduction"_a = "mean", "Squared difference, reduced.")
+      .function_only()
+      .no_out();
 }
 
 }  // namespace lg

@@ -1,5 +1,5 @@
-// Softmax, log_softmax and layer normalisation: a native pass each way.  Where backward is itself recorded, the derivative
-// is spelled out in operators instead, so that it can be differentiated again.
+// Softmax, log_softmax and layer normalisation: a native pass each way.  Where backward is itself recorded, the
+// derivative is spelled out in operators instead, so that it can be differentiated again.
 #include "kernels/table.h"
 #include "ops/reduce.h"
 
@@ -54,8 +54,10 @@ Tensor log_softmax(const Tensor& input, int64_t dim, std::optional<DType> dtype)
 namespace {
 
 void check_layer_norm(const Tensor& x, const Dims& shape, const Tensor& weight, const Tensor& bias) {
-  check(!shape.empty(), "layer_norm: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
-        "element, but got normalized_shape = ", shape);
+  check(!shape.empty(),
+        "layer_norm: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+        "element, but got normalized_shape = ",
+        shape);
   const int64_t outer = x.dim() - shape.size();
   bool fits = outer >= 0;
   for (int64_t d = 0; fits && d < shape.size(); ++d) fits = x.size(outer + d) == shape[d];
@@ -63,8 +65,8 @@ void check_layer_norm(const Tensor& x, const Dims& shape, const Tensor& weight, 
         ", but got input of size", x.sizes());
   for (auto [name, t] : {std::pair{"weight", &weight}, {"bias", &bias}}) {
     if (!*t) continue;
-    check((*t)->sizes == shape, "layer_norm: Expected ", name, " to be of same shape as normalized_shape, but got ", name,
-          " of shape ", t->sizes(), " and normalized_shape = ", shape);
+    check((*t)->sizes == shape, "layer_norm: Expected ", name, " to be of same shape as normalized_shape, but got ",
+          name, " of shape ", t->sizes(), " and normalized_shape = ", shape);
     check((*t)->dtype == x.dtype() || ((*t)->dtype == DType::Float32 && wide(x.dtype()) == DType::Float32),
           "layer_norm: mixed dtype (CPU): expect parameter to have scalar type of Float");
   }
@@ -81,7 +83,8 @@ Strided look(const Tensor& t) { return t ? t.strided() : Strided(); }
 
 /// The derivative in operators, from the input alone:  h = (x - mean) * rstd,
 /// dx = rstd * (gw - mean(gw) - h * mean(gw * h)) with gw = g * weight,  dweight = sum(g * h),  dbias = sum(g).
-Grads layer_norm_slopes(const Tensor& g, const Tensor& x, const Tensor& weight, int64_t normalized, double eps, Needs need) {
+Grads layer_norm_slopes(const Tensor& g, const Tensor& x, const Tensor& weight, int64_t normalized, double eps,
+                        Needs need) {
   Dims inner;
   for (int64_t d = -normalized; d < 0; ++d) inner.push_back(d);
   auto average = [&](const Tensor& t) { return mean(t, inner, true); };
@@ -101,7 +104,8 @@ Grads layer_norm_slopes(const Tensor& g, const Tensor& x, const Tensor& weight, 
 }  // namespace
 
 // y = (x - mean) / sqrt(var + eps) * weight + bias, the moments over the last dimensions.
-Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Tensor& weight, const Tensor& bias,
+                  double eps) {
   check_layer_norm(input, normalized_shape, weight, bias);
   const DType dtype = input.dtype();
   const int64_t n = product(normalized_shape), outer = input.dim() - normalized_shape.size();
@@ -109,18 +113,22 @@ Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Tenso
   Dims rows(input.sizes().data(), outer);
   for (int64_t i = 0; i < normalized_shape.size(); ++i) rows.push_back(1);
   Tensor y = make_tensor(input.sizes(), dtype, input.device());
-  const Tensor mean = make_tensor(rows, wide(dtype), input.device()), rstd = make_tensor(rows, wide(dtype), input.device());
+  const Tensor mean = make_tensor(rows, wide(dtype), input.device()),
+               rstd = make_tensor(rows, wide(dtype), input.device());
   x.kernels().layer_norm(y.strided(), mean.strided(), rstd.strided(), x.strided(), look(w), look(b), n, eps);
   if (Recorder record{"NativeLayerNormBackward0", y, input, weight, bias}) {
     const bool uses_x = record.needs(0) || record.needs(1);
     record.vjp([x = uses_x ? record.save("input", input) : Saved(), w = record.save("weight", weight, 0),
-                mean = uses_x ? record.save("result1", mean) : Saved(), rstd = uses_x ? record.save("result2", rstd) : Saved(),
-                sizes = normalized_shape, n, eps](const Tensor& g, Needs need) -> Grads {
+                mean = uses_x ? record.save("result1", mean) : Saved(),
+                rstd = uses_x ? record.save("result2", rstd) : Saved(), sizes = normalized_shape, n,
+                eps](const Tensor& g, Needs need) -> Grads {
       const Tensor weight = w ? *w : none;
       if (!x) return {none, none, g};
       if (grad_enabled()) return layer_norm_slopes(g, *x, weight, sizes.size(), eps, need);
       const Tensor in = plain(*x, x->dtype()), factor = plain(weight, in.dtype()), same = plain(g, in.dtype());
-      auto room = [&](bool wanted, const Dims& size) { return wanted ? make_tensor(size, in.dtype(), in.device()) : Tensor(); };
+      auto room = [&](bool wanted, const Dims& size) {
+        return wanted ? make_tensor(size, in.dtype(), in.device()) : Tensor();
+      };
       Grads grads{room(need[0], in.sizes()), room(need[1], sizes), room(need[2], sizes)};
       in.kernels().layer_norm_backward(look(grads[0]), look(grads[1]), look(grads[2]), same.strided(), in.strided(),
                                        mean->strided(), rstd->strided(), look(factor), n);
@@ -131,12 +139,17 @@ Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Tenso
 }
 
 void def_norm(Ops& ops) {
-  ops.def("softmax", +[](const Tensor& x, int64_t dim, std::optional<DType> dtype) { return softmax(x, dim, dtype); },
-          "input"_a, "dim"_a, "dtype"_a = None, "e**x / sum(e**x) along `dim`.");
-  ops.def("log_softmax", +[](const Tensor& x, int64_t dim, std::optional<DType> dtype) { return log_softmax(x, dim, dtype); },
-          "input"_a, "dim"_a, "dtype"_a = None, "Logarithm of softmax along `dim`, without overflow.");
-  ops.def("layer_norm", &layer_norm, "input"_a, "normalized_shape"_a, "weight"_a = None, "bias"_a = None, "eps"_a = 1e-5,
-          "(x - mean) / sqrt(var + eps) * weight + bias, the moments over the last dimensions.").function_only().no_out();
+  ops.def(
+      "softmax", +[](const Tensor& x, int64_t dim, std::optional<DType> dtype) { return softmax(x, dim, dtype); },
+      "input"_a, "dim"_a, "dtype"_a = None, "e**x / sum(e**x) along `dim`.");
+  ops.def(
+      "log_softmax",
+      +[](const Tensor& x, int64_t dim, std::optional<DType> dtype) { return log_softmax(x, dim, dtype); }, "input"_a,
+      "dim"_a, "dtype"_a = None, "Logarithm of softmax along `dim`, without overflow.");
+  ops.def("layer_norm", &layer_norm, "input"_a, "normalized_shape"_a, "weight"_a = None, "bias"_a = None,
+          "eps"_a = 1e-5, "(x - mean) / sqrt(var + eps) * weight + bias, the moments over the last dimensions.")
+      .function_only()
+      .no_out();
 }
 
 }  // namespace lg

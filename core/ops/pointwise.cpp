@@ -20,7 +20,8 @@ Tensor unary(Row row, Keeps keeps, const char* node, const Tensor& x) {
 }
 
 template <class Rule>
-Tensor unary_(Row row, Keeps keeps, const char* name, const char* node, Tensor (*apart)(const Tensor&), const Tensor& x) {
+Tensor unary_(Row row, Keeps keeps, const char* name, const char* node, Tensor (*apart)(const Tensor&),
+              const Tensor& x) {
   if (rebases(x)) return assign(name, x, apart(x));
   check_inplace(name, x);
   const Tensor old = keeps == Keeps::input && recording(x) ? clone(x) : x;
@@ -33,15 +34,15 @@ Tensor unary_(Row row, Keeps keeps, const char* name, const char* node, Tensor (
   return x;
 }
 
-#define UNARY(name, on, keeps, element, cotangent, ...)                              \
-  struct name##_rule {                                                               \
-    Saved saved;                                                                     \
-    Tensor operator()(const Tensor& g) const {                                       \
+#define UNARY(name, on, keeps, element, cotangent, ...)                                \
+  struct name##_rule {                                                                 \
+    Saved saved;                                                                       \
+    Tensor operator()(const Tensor& g) const {                                         \
       [[maybe_unused]] const Tensor x = Keeps::keeps == Keeps::input ? *saved : none;  \
       [[maybe_unused]] const Tensor y = Keeps::keeps == Keeps::output ? *saved : none; \
-      return cotangent;                                                              \
-    }                                                                                \
-  };                                                                                 \
+      return cotangent;                                                                \
+    }                                                                                  \
+  };                                                                                   \
   constexpr NodeName name##_node{#name};
 #include "pointwise.def"
 
@@ -83,16 +84,16 @@ Tensor binary_(Row row, Keeps keeps, const char* name, const char* node, Tensor 
   return a;
 }
 
-#define BINARY(name, on, numbers, keeps, element, cotangent_a, cotangent_b, ...)             \
-  struct name##_rule {                                                                       \
-    Saved saved_a, saved_b, saved_y;                                                         \
-    Grads operator()(const Tensor& g, Needs need) const {                                    \
-      [[maybe_unused]] const Tensor a = saved_a ? *saved_a : none;                           \
-      [[maybe_unused]] const Tensor b = saved_b ? *saved_b : none;                           \
-      [[maybe_unused]] const Tensor y = saved_y ? *saved_y : none;                           \
-      return {need[0] ? Tensor(cotangent_a) : none, need[1] ? Tensor(cotangent_b) : none};   \
-    }                                                                                        \
-  };                                                                                         \
+#define BINARY(name, on, numbers, keeps, element, cotangent_a, cotangent_b, ...)           \
+  struct name##_rule {                                                                     \
+    Saved saved_a, saved_b, saved_y;                                                       \
+    Grads operator()(const Tensor& g, Needs need) const {                                  \
+      [[maybe_unused]] const Tensor a = saved_a ? *saved_a : none;                         \
+      [[maybe_unused]] const Tensor b = saved_b ? *saved_b : none;                         \
+      [[maybe_unused]] const Tensor y = saved_y ? *saved_y : none;                         \
+      return {need[0] ? Tensor(cotangent_a) : none, need[1] ? Tensor(cotangent_b) : none}; \
+    }                                                                                      \
+  };                                                                                       \
   constexpr NodeName name##_node{#name};
 #include "pointwise.def"
 
@@ -120,25 +121,26 @@ Tensor cut_(const char* name, const char* node, const Tensor& x, F evaluate_in_p
 
 // ---- the functions
 
-#define UNARY(name, on, keeps, ...)                                                                        \
+#define UNARY(name, on, keeps, ...)                                                                         \
   Tensor name(const Tensor& x) { return unary<name##_rule>(Row::name, Keeps::keeps, name##_node.text, x); } \
-  Tensor name##_(const Tensor& x) {                                                                        \
-    return unary_<name##_rule>(Row::name, Keeps::keeps, #name "_", name##_node.text, &lg::name, x);        \
+  Tensor name##_(const Tensor& x) {                                                                         \
+    return unary_<name##_rule>(Row::name, Keeps::keeps, #name "_", name##_node.text, &lg::name, x);         \
   }
 #define PREDICATE(name, ...) \
   Tensor name(const Tensor& x) { return evaluate(Row::name, x); }
-#define BINARY(name, on, numbers, keeps, ...)                                                              \
-  Tensor name(const Tensor& a, const Tensor& b) {                                                          \
-    return binary<name##_rule>(Row::name, Keeps::keeps, name##_node.text, a, b);                           \
-  }                                                                                                        \
-  Tensor name##_(const Tensor& a, const Tensor& b) {                                                       \
-    return binary_<name##_rule>(Row::name, Keeps::keeps, #name "_", name##_node.text, &lg::name, a, b);    \
+#define BINARY(name, on, numbers, keeps, ...)                                                           \
+  Tensor name(const Tensor& a, const Tensor& b) {                                                       \
+    return binary<name##_rule>(Row::name, Keeps::keeps, name##_node.text, a, b);                        \
+  }                                                                                                     \
+  Tensor name##_(const Tensor& a, const Tensor& b) {                                                    \
+    return binary_<name##_rule>(Row::name, Keeps::keeps, #name "_", name##_node.text, &lg::name, a, b); \
   }
-#define CUT(name)                                                                                            \
-  Tensor name(const Tensor& a, const Tensor& b) { return evaluate(Row::name, a, b); }                        \
-  Tensor name##_(const Tensor& a, const Tensor& b) {                                                         \
-    static constexpr NodeName node{#name};                                                                   \
-    return cut_(#name "_", node.text, a, [&](const Tensor& x) { evaluate_into(Row::name, x, x.is(a) || !b.is(a) ? b : x); }); \
+#define CUT(name)                                                                                    \
+  Tensor name(const Tensor& a, const Tensor& b) { return evaluate(Row::name, a, b); }                \
+  Tensor name##_(const Tensor& a, const Tensor& b) {                                                 \
+    static constexpr NodeName node{#name};                                                           \
+    return cut_(#name "_", node.text, a,                                                             \
+                [&](const Tensor& x) { evaluate_into(Row::name, x, x.is(a) || !b.is(a) ? b : x); }); \
   }
 #define RELATION(name, ...) CUT(name)
 #define BITWISE(name, ...) CUT(name)
@@ -157,10 +159,23 @@ struct OtherName {
 };
 // PyTorch's second names, in-place forms included.
 constexpr OtherName other_names[] = {
-    {"acos", "arccos"}, {"acosh", "arccosh"}, {"asin", "arcsin"}, {"asinh", "arcsinh"}, {"atan", "arctan"},
-    {"atanh", "arctanh"}, {"atan2", "arctan2"}, {"neg", "negative"}, {"trunc", "fix"}, {"mul", "multiply"},
-    {"ne", "not_equal"}, {"lt", "less"}, {"le", "less_equal"}, {"gt", "greater"}, {"ge", "greater_equal"},
-    {"bitwise_left_shift", "__lshift__"}, {"bitwise_right_shift", "__rshift__"},
+    {"acos", "arccos"},
+    {"acosh", "arccosh"},
+    {"asin", "arcsin"},
+    {"asinh", "arcsinh"},
+    {"atan", "arctan"},
+    {"atanh", "arctanh"},
+    {"atan2", "arctan2"},
+    {"neg", "negative"},
+    {"trunc", "fix"},
+    {"mul", "multiply"},
+    {"ne", "not_equal"},
+    {"lt", "less"},
+    {"le", "less_equal"},
+    {"gt", "greater"},
+    {"ge", "greater_equal"},
+    {"bitwise_left_shift", "__lshift__"},
+    {"bitwise_right_shift", "__rshift__"},
 };
 /// Rows that PyTorch keeps out of its main namespace.
 bool is_activation(std::string_view name) { return name == "silu"; }
@@ -172,18 +187,18 @@ Arg argument(const char* name, bool number) { return number ? Arg{name}.or_numbe
 }  // namespace
 
 void def_pointwise(Ops& ops) {
-#define UNARY(name, on, keeps, element, cotangent, documentation)           \
-  {                                                                         \
-    ops.def(#name, &name, "input"_a, documentation);                        \
+#define UNARY(name, on, keeps, element, cotangent, documentation)            \
+  {                                                                          \
+    ops.def(#name, &name, "input"_a, documentation);                         \
     ops.def(#name "_", &name##_, "input"_a, "In-place " #name ".").no_out(); \
   }
 #define PREDICATE(name, on, element, documentation) ops.def(#name, &name, "input"_a, documentation);
-#define TWO(name, numbers, documentation)                                                                     \
-  {                                                                                                           \
-    const Arg input = argument("input", Numbers::numbers == Numbers::both);                                   \
-    const Arg other = argument("other", Numbers::numbers != Numbers::none);                                   \
-    ops.def(#name, &name, input, other, documentation);                                                       \
-    ops.def(#name "_", &name##_, "input"_a, other, "In-place " #name ".").method_only().no_out();             \
+#define TWO(name, numbers, documentation)                                                         \
+  {                                                                                               \
+    const Arg input = argument("input", Numbers::numbers == Numbers::both);                       \
+    const Arg other = argument("other", Numbers::numbers != Numbers::none);                       \
+    ops.def(#name, &name, input, other, documentation);                                           \
+    ops.def(#name "_", &name##_, "input"_a, other, "In-place " #name ".").method_only().no_out(); \
   }
 #define BINARY(name, on, numbers, keeps, element, ga, gb, documentation) TWO(name, numbers, documentation)
 #define RELATION(name, on, numbers, element, documentation) TWO(name, numbers, documentation)

@@ -1,12 +1,12 @@
 // Included by ops.h inside namespace lg: the rows of pointwise.def as functions, and what goes with them.
 // For row `exp`: exp(x) and, in place, exp_(x).  For row `mul`: mul(a, b) and mul_(a, b).
 
-#define UNARY(name, ...)         \
-  Tensor name(const Tensor& x);  \
+#define UNARY(name, ...)        \
+  Tensor name(const Tensor& x); \
   Tensor name##_(const Tensor& x);
 #define PREDICATE(name, ...) Tensor name(const Tensor& x);
-#define BINARY(name, ...)                          \
-  Tensor name(const Tensor& a, const Tensor& b);   \
+#define BINARY(name, ...)                        \
+  Tensor name(const Tensor& a, const Tensor& b); \
   Tensor name##_(const Tensor& a, const Tensor& b);
 #define RELATION BINARY
 #define BITWISE BINARY
@@ -15,7 +15,7 @@
 // Arithmetic.  Numbers come as 0-dim tensors, see number().
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor add_(const Tensor& a, const Tensor& b);
-Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha);   // a + alpha b
+Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha);  // a + alpha b
 Tensor add_(const Tensor& a, const Tensor& b, const Scalar& alpha);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor sub_(const Tensor& a, const Tensor& b);
@@ -41,7 +41,7 @@ Tensor polygamma(int64_t n, const Tensor& x);
 Tensor abs(const Tensor& x);
 Tensor sgn(const Tensor& x);
 Tensor angle(const Tensor& x);
-Tensor conj(const Tensor& x);         // x itself if it is real
+Tensor conj(const Tensor& x);  // x itself if it is real
 Tensor round(const Tensor& x);
 Tensor bitwise_not(const Tensor& x);
 Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> posinf, std::optional<double> neginf);

@@ -40,7 +40,8 @@ inline DType wide(DType d) {
 inline DType inexact(DType d) { return is_inexact(d) ? d : default_dtype(); }
 
 inline void check_implemented(bool ok, const char* op, const Tensor& x) {
-  if (!ok) [[unlikely]] fail(ErrorKind::NotImplemented, op, ": \"", op, "\" not implemented for '", scalar_type_name(x.dtype()), "'");
+  if (!ok) [[unlikely]]
+    fail(ErrorKind::NotImplemented, op, ": \"", op, "\" not implemented for '", scalar_type_name(x.dtype()), "'");
 }
 /// For one dimension: IndexError for a bad one or, where a result needs an element, an empty one.
 int64_t checked_dim(const char* op, const Tensor& x, int64_t dim, bool needs_element = false);

@@ -69,21 +69,22 @@ Selection kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
   check(k >= 1 && k <= (x.dim() ? x.size(dim) : 1), "kthvalue(): selected number k out of range for dimension ", dim);
   return select_one("kthvalue", "KthvalueBackward0", x, dim, keepdim,
                     [&](Strided values, Strided indices, Strided in, int64_t dim) {
-    x.kernels().select_rank(values, indices, in, dim, k - 1, false);
-  });
+                      x.kernels().select_rank(values, indices, in, dim, k - 1, false);
+                    });
 }
 
 template <bool skip_nan>
 Selection median_along(const Tensor& x, int64_t dim, bool keepdim) {
-  return select_one(skip_nan ? "nanmedian" : "median", skip_nan ? "NanmedianBackward1" : "MedianBackward1", x, dim, keepdim,
-                    [&](Strided values, Strided indices, Strided in, int64_t dim) {
-    x.kernels().select_rank(values, indices, in, dim, -1, skip_nan);
-  });
+  return select_one(skip_nan ? "nanmedian" : "median", skip_nan ? "NanmedianBackward1" : "MedianBackward1", x, dim,
+                    keepdim, [&](Strided values, Strided indices, Strided in, int64_t dim) {
+                      x.kernels().select_rank(values, indices, in, dim, -1, skip_nan);
+                    });
 }
 
 template <bool skip_nan>
 Tensor median(const Tensor& x) {
-  if (x.numel() == 0) return full({}, is_floating(x.dtype()) ? Scalar(double(NAN)) : Scalar(INT64_MIN), x.dtype(), x.device());
+  if (x.numel() == 0)
+    return full({}, is_floating(x.dtype()) ? Scalar(double(NAN)) : Scalar(INT64_MIN), x.dtype(), x.device());
   Tensor y;
   {
     NoGrad off;
@@ -168,11 +169,15 @@ Object distinct(const char* op, const char* node, const Tensor& x, bool sorted, 
       for (int64_t i = begin; i < end; ++i) inverse.data<int64_t>()[runs.order[size_t(i)]] = run;
     }
     values = index_select(front, 0, firsts);
-    if (dim && x.dim()) values = contiguous(transpose(values, 0, *dim));
-    else inverse = reshape(inverse, x.sizes());
+    if (dim && x.dim())
+      values = contiguous(transpose(values, 0, *dim));
+    else
+      inverse = reshape(inverse, x.sizes());
   }
   if (Recorder record{node, values, x})
-    record.vjp([op, name = dim ? "unique_dim" : sorted ? "_unique2" : "unique_consecutive"](const Tensor&) -> Tensor {
+    record.vjp([op, name = dim      ? "unique_dim"
+                           : sorted ? "_unique2"
+                                    : "unique_consecutive"](const Tensor&) -> Tensor {
       fail(ErrorKind::NotImplemented, op, ": the derivative for '", name, "' is not implemented.");
     });
   Tensors results{values};
@@ -182,7 +187,8 @@ Object distinct(const char* op, const char* node, const Tensor& x, bool sorted, 
 }
 
 Object unique(const Tensor& x, bool, bool return_inverse, bool return_counts, std::optional<int64_t> dim) {
-  return distinct("unique", dim ? "UniqueDimBackward0" : "Unique2Backward0", x, true, return_inverse, return_counts, dim);
+  return distinct("unique", dim ? "UniqueDimBackward0" : "Unique2Backward0", x, true, return_inverse, return_counts,
+                  dim);
 }
 
 Object unique_consecutive(const Tensor& x, bool return_inverse, bool return_counts, std::optional<int64_t> dim) {
@@ -196,15 +202,21 @@ Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool out_int32
   const char* op = "searchsorted";
   check(!side || *side == "left" || *side == "right", op, "(): side can only be 'left' or 'right' but got ",
         side.value_or(""));
-  check(!side || !right || *side == "right", op, "(): side and right can't be set to opposites, got side of left while "
+  check(!side || !right || *side == "right", op,
+        "(): side and right can't be set to opposites, got side of left while "
         "right was True");
   check(sequence.dim() > 0, op, "(): boundaries tensor should have positive dimension, but got 0 dimension");
   bool fits = sequence.dim() == 1 || sequence.dim() == values.dim();
-  for (int64_t d = 0; fits && sequence.dim() > 1 && d < sequence.dim() - 1; ++d) fits = sequence.size(d) == values.size(d);
-  check(fits, op, "(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input "
-        "value tensor must match, but we got boundaries tensor ", sequence.sizes(), " and input value tensor ", values.sizes());
-  check(!sorter || sorter.sizes() == sequence.sizes(), op, "(): boundary and sorter must have the same size, but got "
-        "boundary tensor ", sequence.sizes(), " and got sorter tensor ", sorter ? sorter.sizes() : Dims());
+  for (int64_t d = 0; fits && sequence.dim() > 1 && d < sequence.dim() - 1; ++d)
+    fits = sequence.size(d) == values.size(d);
+  check(fits, op,
+        "(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input "
+        "value tensor must match, but we got boundaries tensor ",
+        sequence.sizes(), " and input value tensor ", values.sizes());
+  check(!sorter || sorter.sizes() == sequence.sizes(), op,
+        "(): boundary and sorter must have the same size, but got "
+        "boundary tensor ",
+        sequence.sizes(), " and got sorter tensor ", sorter ? sorter.sizes() : Dims());
   check(!sorter || sorter.dtype() == DType::Int64, op, "(): sorter must be a tensor of long dtype but got dtype ",
         scalar_type_name(sorter ? sorter.dtype() : DType::Int64));
   NoGrad off;
@@ -214,7 +226,8 @@ Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool out_int32
   const Tensor order = sorter ? contiguous(sorter) : none;
   if (order && !order.is_meta())
     for (int64_t i = 0; i < order.numel(); ++i)
-      check(order.data<int64_t>()[i] >= 0 && order.data<int64_t>()[i] < sequence.size(-1), op, "(): sorter index out of range");
+      check(order.data<int64_t>()[i] >= 0 && order.data<int64_t>()[i] < sequence.size(-1), op,
+            "(): sorter index out of range");
   Tensor y = make_tensor(values.sizes(), DType::Int64, values.device());
   y.kernels().searchsorted(y.strided(), line.strided(), wanted.strided(), order ? order.strided() : Strided(),
                            right || (side && *side == "right"));
@@ -222,49 +235,68 @@ Tensor searchsorted(const Tensor& sequence, const Tensor& values, bool out_int32
 }
 
 Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool out_int32, bool right) {
-  check(boundaries.dim() == 1, "bucketize(): boundaries tensor must be 1 dimension, but got dim(", boundaries.dim(), ")");
+  check(boundaries.dim() == 1, "bucketize(): boundaries tensor must be 1 dimension, but got dim(", boundaries.dim(),
+        ")");
   return searchsorted(boundaries, x, out_int32, right, {}, none);
 }
 
 }  // namespace
 
 void def_sort(Ops& ops) {
-  ops.def("sort", +[](const Tensor& x, int64_t dim, bool descending) { return sort(x, dim, descending, true); },
-          "input"_a, "dim"_a = -1, "descending"_a = false, "Elements in order along `dim`, and where they were; stable.")
+  ops.def(
+         "sort", +[](const Tensor& x, int64_t dim, bool descending) { return sort(x, dim, descending, true); },
+         "input"_a, "dim"_a = -1, "descending"_a = false, "Elements in order along `dim`, and where they were; stable.")
       .returns({"values", "indices"});
-  ops.def("sort", +[](const Tensor& x, std::optional<bool>, int64_t dim, bool descending) {
-            return sort_as("SortBackward1", x, dim, descending);
-          },
-          "input"_a, kw_only, "stable"_a, "dim"_a = -1, "descending"_a = false,
-          "Elements in order along `dim`, and where they were; stable.").returns({"values", "indices"});
-  ops.def("argsort", +[](const Tensor& x, int64_t dim, bool descending, bool) {
-            NoGrad off;
-            return sort(x, dim, descending, true).second;
-          }, "input"_a, "dim"_a = -1, "descending"_a = false, kw_only, "stable"_a = false, "Indices that sort along `dim`; stable.");
-  ops.def("msort", +[](const Tensor& x) { return sort(x, 0, false, true).first; }, "input"_a,
-          "Elements in order along the first dimension.");
-  ops.def("topk", +[](const Tensor& x, int64_t k, int64_t dim, bool largest, bool sorted) {
-            return topk(x, k, dim, largest, sorted);
-          }, "input"_a, "k"_a, "dim"_a = -1, "largest"_a = true, "sorted"_a = true,
-          "The `k` greatest (least) elements along `dim` and their indices.").returns({"values", "indices"});
+  ops.def(
+         "sort",
+         +[](const Tensor& x, std::optional<bool>, int64_t dim, bool descending) {
+           return sort_as("SortBackward1", x, dim, descending);
+         },
+         "input"_a, kw_only, "stable"_a, "dim"_a = -1, "descending"_a = false,
+         "Elements in order along `dim`, and where they were; stable.")
+      .returns({"values", "indices"});
+  ops.def(
+      "argsort",
+      +[](const Tensor& x, int64_t dim, bool descending, bool) {
+        NoGrad off;
+        return sort(x, dim, descending, true).second;
+      },
+      "input"_a, "dim"_a = -1, "descending"_a = false, kw_only, "stable"_a = false,
+      "Indices that sort along `dim`; stable.");
+  ops.def(
+      "msort", +[](const Tensor& x) { return sort(x, 0, false, true).first; }, "input"_a,
+      "Elements in order along the first dimension.");
+  ops.def(
+         "topk",
+         +[](const Tensor& x, int64_t k, int64_t dim, bool largest, bool sorted) {
+           return topk(x, k, dim, largest, sorted);
+         },
+         "input"_a, "k"_a, "dim"_a = -1, "largest"_a = true, "sorted"_a = true,
+         "The `k` greatest (least) elements along `dim` and their indices.")
+      .returns({"values", "indices"});
   ops.def("kthvalue", &kthvalue, "input"_a, "k"_a, "dim"_a = -1, "keepdim"_a = false,
-          "The `k`-th least element along `dim`, from 1, and its index.").returns({"values", "indices"});
+          "The `k`-th least element along `dim`, from 1, and its index.")
+      .returns({"values", "indices"});
   ops.def("median", &median<false>, "input"_a, "The lower middle of all elements, or along `dim` with its index.");
   ops.def("median", &median_along<false>, "input"_a, "dim"_a, "keepdim"_a = false, "The lower middle along `dim`.")
       .returns({"values", "indices"});
   ops.def("nanmedian", &median<true>, "input"_a, "The lower middle of the elements that are not NaN.");
   ops.def("nanmedian", &median_along<true>, "input"_a, "dim"_a, "keepdim"_a = false,
-          "The lower middle of the elements that are not NaN.").returns({"values", "indices"});
-  ops.def("mode", &mode, "input"_a, "dim"_a = -1, "keepdim"_a = false, "The most frequent element along `dim` and its last index.")
+          "The lower middle of the elements that are not NaN.")
+      .returns({"values", "indices"});
+  ops.def("mode", &mode, "input"_a, "dim"_a = -1, "keepdim"_a = false,
+          "The most frequent element along `dim` and its last index.")
       .returns({"values", "indices"});
   ops.def("unique", &unique, "input"_a, "sorted"_a = true, "return_inverse"_a = false, "return_counts"_a = false,
           "dim"_a = None, "Distinct elements in order, or distinct slices along `dim`.");
   ops.def("unique_consecutive", &unique_consecutive, "input"_a, "return_inverse"_a = false, "return_counts"_a = false,
           "dim"_a = None, "Elements without those that equal the one before.");
   ops.def("searchsorted", &searchsorted, "sorted_sequence"_a, "input"_a.or_number(), kw_only, "out_int32"_a = false,
-          "right"_a = false, "side"_a = None, "sorter"_a = None, "Where `input` would go into the sorted sequence.").function_only();
-  ops.def("bucketize", &bucketize, "input"_a.or_number(), "boundaries"_a, kw_only, "out_int32"_a = false, "right"_a = false,
-          "Index of the bucket between `boundaries` that holds each element.").function_only();
+          "right"_a = false, "side"_a = None, "sorter"_a = None, "Where `input` would go into the sorted sequence.")
+      .function_only();
+  ops.def("bucketize", &bucketize, "input"_a.or_number(), "boundaries"_a, kw_only, "out_int32"_a = false,
+          "right"_a = false, "Index of the bucket between `boundaries` that holds each element.")
+      .function_only();
 }
 
 }  // namespace lg

@@ -16,8 +16,7 @@ namespace {
 // ---- dtype
 
 struct DTypeObject {
-  PyObject_HEAD
-  DType dtype;
+  PyObject_HEAD DType dtype;
 };
 DTypeObject* dtype_objects[num_dtypes];
 
@@ -58,8 +57,7 @@ PyTypeObject dtype_type = [] {
 // ---- device
 
 struct DeviceObject {
-  PyObject_HEAD
-  Device device;
+  PyObject_HEAD Device device;
   int index;  // -1: none given
 };
 extern PyTypeObject device_type;
@@ -104,9 +102,7 @@ PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
       from_text = int(integer_from_python(index));
     }
     return make_device(d, from_text);
-  } catch (...) {
-    return raise_current();
-  }
+  } catch (...) { return raise_current(); }
 }
 PyObject* device_repr(PyObject* self) {
   auto* d = reinterpret_cast<DeviceObject*>(self);
@@ -178,7 +174,8 @@ PyObject* size_new(PyTypeObject*, PyObject* args, PyObject*) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); ++i) {
     PyObject* item = PyTuple_GET_ITEM(tuple, i);
     if (!PyLong_Check(item) && !is_integer(item)) {
-      PyErr_Format(PyExc_TypeError, "torch.Size() takes an iterable of 'int' (item %zd is '%s')", i, Py_TYPE(item)->tp_name);
+      PyErr_Format(PyExc_TypeError, "torch.Size() takes an iterable of 'int' (item %zd is '%s')", i,
+                   Py_TYPE(item)->tp_name);
       Py_DECREF(tuple);
       return nullptr;
     }
@@ -234,7 +231,8 @@ PyTypeObject size_type = [] {
   return t;
 }();
 
-/// A NumPy scalar (numpy.float32(1), numpy.int64(2), numpy.bool(True)), told by its type's name: NumPy may not be loaded.
+/// A NumPy scalar (numpy.float32(1), numpy.int64(2), numpy.bool(True)), told by its type's name: NumPy may not be
+/// loaded.
 bool is_numpy_scalar(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   const PyNumberMethods* number = type->tp_as_number;
@@ -256,15 +254,17 @@ int64_t long_as_int64(PyObject* o) {
 void init_convert(PyObject* module) {
   for (PyTypeObject* type : {&dtype_type, &device_type, &size_type})
     if (PyType_Ready(type) < 0) throw PythonError();
-  const char* aliases[][2] = {{"float", "float32"}, {"double", "float64"}, {"half", "float16"}, {"short", "int16"},
-                              {"int", "int32"},     {"long", "int64"},     {"cfloat", "complex64"}, {"cdouble", "complex128"}};
+  const char* aliases[][2] = {{"float", "float32"},    {"double", "float64"},    {"half", "float16"},
+                              {"short", "int16"},      {"int", "int32"},         {"long", "int64"},
+                              {"cfloat", "complex64"}, {"cdouble", "complex128"}};
   for (int i = 0; i < num_dtypes; ++i) {
     dtype_objects[i] = PyObject_New(DTypeObject, &dtype_type);
     dtype_objects[i]->dtype = DType(i);
     PyObject* object = reinterpret_cast<PyObject*>(dtype_objects[i]);
     if (PyObject_SetAttrString(module, name(DType(i)), object) < 0) throw PythonError();
     for (auto& alias : aliases)
-      if (!std::strcmp(alias[1], name(DType(i))) && PyObject_SetAttrString(module, alias[0], object) < 0) throw PythonError();
+      if (!std::strcmp(alias[1], name(DType(i))) && PyObject_SetAttrString(module, alias[0], object) < 0)
+        throw PythonError();
   }
   if (PyObject_SetAttrString(module, "dtype", reinterpret_cast<PyObject*>(&dtype_type)) < 0 ||
       PyObject_SetAttrString(module, "device", reinterpret_cast<PyObject*>(&device_type)) < 0 ||
@@ -277,10 +277,14 @@ Scalar item_of(const Tensor& t) {
   check(!t.is_meta(), "item: a meta tensor has no value");
   return dispatch_all(t.dtype(), [&]<class T>() -> Scalar {
     T v = *t.data<T>();
-    if constexpr (std::is_same_v<T, bool>) return Scalar(v);
-    else if constexpr (is_complex_v<T>) return Scalar(complex128(v));
-    else if constexpr (is_floating_v<T>) return Scalar(double(Compute<T>(v)));
-    else return Scalar(int64_t(v));
+    if constexpr (std::is_same_v<T, bool>)
+      return Scalar(v);
+    else if constexpr (is_complex_v<T>)
+      return Scalar(complex128(v));
+    else if constexpr (is_floating_v<T>)
+      return Scalar(double(Compute<T>(v)));
+    else
+      return Scalar(int64_t(v));
   });
 }
 
@@ -300,7 +304,8 @@ void check_layout(const char* op, PyObject* key, PyObject* value) {
   const char* what = PyUnicode_AsUTF8(key);
   Object text_of = Object::steal(PyObject_Str(value));
   const char* text = text_of ? PyUnicode_AsUTF8(text_of.get()) : "";
-  bool plain = std::strstr(text, "strided") || std::strstr(text, "contiguous_format") || std::strstr(text, "preserve_format");
+  bool plain =
+      std::strstr(text, "strided") || std::strstr(text, "contiguous_format") || std::strstr(text, "preserve_format");
   check(plain, op, "(): ", what, "=", text, " is not supported: leafgrad's tensors are strided and on the CPU");
 }
 
@@ -343,20 +348,29 @@ PyObject* scalar_to_python(const Scalar& s) {
 }
 
 bool dtype_from_python(PyObject* object, DType* out) {
-  if (Py_TYPE(object) == &dtype_type) *out = dtype_of_object(object);
-  else if (object == reinterpret_cast<PyObject*>(&PyFloat_Type)) *out = DType::Float64;
-  else if (object == reinterpret_cast<PyObject*>(&PyLong_Type)) *out = DType::Int64;
-  else if (object == reinterpret_cast<PyObject*>(&PyBool_Type)) *out = DType::Bool;
-  else if (object == reinterpret_cast<PyObject*>(&PyComplex_Type)) *out = DType::Complex128;
-  else return false;
+  if (Py_TYPE(object) == &dtype_type)
+    *out = dtype_of_object(object);
+  else if (object == reinterpret_cast<PyObject*>(&PyFloat_Type))
+    *out = DType::Float64;
+  else if (object == reinterpret_cast<PyObject*>(&PyLong_Type))
+    *out = DType::Int64;
+  else if (object == reinterpret_cast<PyObject*>(&PyBool_Type))
+    *out = DType::Bool;
+  else if (object == reinterpret_cast<PyObject*>(&PyComplex_Type))
+    *out = DType::Complex128;
+  else
+    return false;
   return true;
 }
 
 bool device_from_python(PyObject* object, Device* out) {
   int index;
-  if (Py_TYPE(object) == &device_type) *out = reinterpret_cast<DeviceObject*>(object)->device;
-  else if (PyUnicode_Check(object)) *out = parse_device(PyUnicode_AsUTF8(object), &index);
-  else return false;
+  if (Py_TYPE(object) == &device_type)
+    *out = reinterpret_cast<DeviceObject*>(object)->device;
+  else if (PyUnicode_Check(object))
+    *out = parse_device(PyUnicode_AsUTF8(object), &index);
+  else
+    return false;
   return true;
 }
 
@@ -433,7 +447,8 @@ bool is_tensor_sequence(PyObject* o) {
 
 Tensors tensors_from_python(PyObject* o) {
   Tensors ts;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) ts.push_back(as_tensor_handle(PySequence_Fast_ITEMS(o)[i]));
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+    ts.push_back(as_tensor_handle(PySequence_Fast_ITEMS(o)[i]));
   return ts;
 }
 
@@ -464,8 +479,10 @@ PyObject* to_python(const Overload& o, Tensors ts) {
   if (!tuple) throw PythonError();
   for (size_t i = 0; i < ts.size(); ++i) {
     PyObject* item = ts[i] ? ts[i].release() : Py_NewRef(Py_None);
-    if (o.named) PyStructSequence_SetItem(tuple, Py_ssize_t(i), item);
-    else PyTuple_SET_ITEM(tuple, Py_ssize_t(i), item);
+    if (o.named)
+      PyStructSequence_SetItem(tuple, Py_ssize_t(i), item);
+    else
+      PyTuple_SET_ITEM(tuple, Py_ssize_t(i), item);
   }
   return tuple;
 }
@@ -475,13 +492,9 @@ PyObject* raise_current() noexcept {
     throw;
   } catch (const PythonError&) {
     if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "leafgrad bug: an exception was announced but not set");
-  } catch (const Error& e) {
-    PyErr_SetString(exception_class(e.kind), e.what());
-  } catch (const std::bad_alloc&) {
+  } catch (const Error& e) { PyErr_SetString(exception_class(e.kind), e.what()); } catch (const std::bad_alloc&) {
     PyErr_SetString(exception_class(ErrorKind::Memory), "leafgrad: the system has no more memory");
-  } catch (const std::exception& e) {
-    PyErr_Format(PyExc_RuntimeError, "leafgrad bug: %s", e.what());
-  }
+  } catch (const std::exception& e) { PyErr_Format(PyExc_RuntimeError, "leafgrad bug: %s", e.what()); }
   return nullptr;
 }
 

@@ -49,9 +49,10 @@ const char* numpy_alias(const char* name) {
   return nullptr;
 }
 
-/// Fills values[] (borrowed) from a call; `spare` owns a packed varargs tuple.  False: the call does not have this form.
-bool bind(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, PyObject** values, Object* spare,
-          const char** why) {
+/// Fills values[] (borrowed) from a call; `spare` owns a packed varargs tuple.  False: the call does not have this
+/// form.
+bool bind(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, PyObject** values,
+          Object* spare, const char** why) {
   int count = int(o.args.size());
   std::fill(values, values + count, nullptr);
   Py_ssize_t given = nargs;
@@ -153,7 +154,8 @@ std::string signature(const OpObject* op, const Overload& o) {
   return text + ") -> " + result;
 }
 
-[[noreturn]] void no_overload(const OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, const char* why) {
+[[noreturn]] void no_overload(const OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
+                              const char* why) {
   std::string got;
   const auto& overloads = *op->overloads;
   // One form only: name the argument that does not fit.
@@ -165,8 +167,8 @@ std::string signature(const OpObject* op, const Overload& o) {
       bool bad = (wanted == "Tensor" && !is_tensor(object) && !(o.args[i].takes_number && is_number(object)) &&
                   !(object == Py_None && o.args[i].fallback == Py_None));
       if (bad)
-        fail(ErrorKind::Type, op->name, "(): argument '", o.args[i].name, "' (position ", i + 1, ") must be Tensor, not ",
-             Py_TYPE(object)->tp_name);
+        fail(ErrorKind::Type, op->name, "(): argument '", o.args[i].name, "' (position ", i + 1,
+             ") must be Tensor, not ", Py_TYPE(object)->tp_name);
     }
     size_t required = 0;
     for (const Arg& a : o.args) required += !a.fallback;
@@ -193,13 +195,15 @@ PyObject* put_into(const OpObject* op, PyObject* out, PyObject* result) {
   if (PyTuple_Check(out) || PyList_Check(out)) {
     Object outs = Object::steal(PySequence_Tuple(out));
     Py_ssize_t n = PyTuple_GET_SIZE(outs.get());
-    check_type(PyTuple_Check(result) && PyTuple_GET_SIZE(result) == n, op->name, "(): out= needs as many tensors as there are "
+    check_type(PyTuple_Check(result) && PyTuple_GET_SIZE(result) == n, op->name,
+               "(): out= needs as many tensors as there are "
                "results");
     for (Py_ssize_t i = 0; i < n; ++i)
       Object::steal(put_into(op, PyTuple_GET_ITEM(outs.get(), i), PyTuple_GET_ITEM(result, i)));
     return Py_NewRef(out);
   }
-  check_type(is_tensor(out) && is_tensor(result), op->name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
+  check_type(is_tensor(out) && is_tensor(result), op->name, "(): argument 'out' must be Tensor, not ",
+             Py_TYPE(out)->tp_name);
   write_out(op->name, Tensor::borrow(reinterpret_cast<TensorObject*>(out)),
             Tensor::borrow(reinterpret_cast<TensorObject*>(result)));
   return Py_NewRef(out);
@@ -257,7 +261,8 @@ PyObject* call_with_extras(const OpObject* op, PyObject* const* args, Py_ssize_t
   Object result;
   if (out) {
     bool records = grad_enabled() && (any_requires_grad(args, nargs) || any_requires_grad(&out, 1));
-    check(!records, op->name, "(): functions with out=... arguments don't support automatic differentiation, but one of the "
+    check(!records, op->name,
+          "(): functions with out=... arguments don't support automatic differentiation, but one of the "
           "arguments requires grad.");
     for (Py_ssize_t i = 0; i < nargs; ++i)
       if (is_tensor(out) && is_tensor(args[i]))
@@ -267,7 +272,8 @@ PyObject* call_with_extras(const OpObject* op, PyObject* const* args, Py_ssize_t
     if (!result) throw PythonError();
     result = Object::steal(put_into(op, out, result.get()));
   } else {
-    result = Object::steal(op->is_inplace ? call_inplace(op, kept.data(), nargs, keys) : invoke(op, kept.data(), nargs, keys));
+    result = Object::steal(op->is_inplace ? call_inplace(op, kept.data(), nargs, keys)
+                                          : invoke(op, kept.data(), nargs, keys));
     if (!result) throw PythonError();
   }
   if (wants_grad) set_requires_grad(Tensor::borrow(reinterpret_cast<TensorObject*>(result.get())), true);
@@ -278,7 +284,8 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, Py
   const auto* op = reinterpret_cast<const OpObject*>(self);
   Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   try {
-    if (has_subclass(args, nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0)) && !torch_function_disabled()) [[unlikely]]
+    if (has_subclass(args, nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0)) && !torch_function_disabled())
+        [[unlikely]]
       return call_for_subclass(self, args, nargs, kwnames);
     return call_op(op, args, nargs, kwnames);
   } catch (const Error& error) {
@@ -286,14 +293,10 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, Py
     if (error.kind == ErrorKind::Type && has_torch_function(args, nargs)) {
       try {
         return call_for_subclass(self, args, nargs, kwnames);
-      } catch (...) {
-        return raise_current();
-      }
+      } catch (...) { return raise_current(); }
     }
     return raise_current();
-  } catch (...) {
-    return raise_current();
-  }
+  } catch (...) { return raise_current(); }
 }
 
 PyObject* op_get(PyObject* self, PyObject* instance, PyObject*) {
@@ -376,9 +379,11 @@ void write_out(const char* op, const Tensor& out, const Tensor& result) {
   NoGrad guard;
   if (!(out.sizes() == result.sizes())) {
     if (out.numel() != 0 &&
-        PyErr_WarnFormat(PyExc_UserWarning, 1, "An output with one or more elements was resized since it had shape %s, which "
-                         "does not match the required output shape %s. Pass an empty tensor, or out.resize_(0) it first.",
-                         text(out.sizes()).c_str(), text(result.sizes()).c_str()) < 0)
+        PyErr_WarnFormat(
+            PyExc_UserWarning, 1,
+            "An output with one or more elements was resized since it had shape %s, which "
+            "does not match the required output shape %s. Pass an empty tensor, or out.resize_(0) it first.",
+            text(out.sizes()).c_str(), text(result.sizes()).c_str()) < 0)
       throw PythonError();
     resize_tensor(out, result.sizes());
   }
@@ -413,7 +418,8 @@ OpObject* Ops::make(const char* name) {
 }
 
 OpBuilder Ops::add(const char* name, Overload o, size_t parameters) {
-  check_internal(o.args.size() == parameters, name, " is declared with ", o.args.size(), " names for ", parameters, " parameters");
+  check_internal(o.args.size() == parameters, name, " is declared with ", o.args.size(), " names for ", parameters,
+                 " parameters");
   check_internal(parameters <= max_arguments, name, " has too many parameters");
   for (Arg& a : o.args) {
     a.interned = PyUnicode_InternFromString(a.name);
@@ -472,7 +478,8 @@ OpBuilder& OpBuilder::returns(std::initializer_list<const char*> names) {
   auto* fields = new PyStructSequence_Field[names.size() + 1]();
   size_t i = 0;
   for (const char* n : names) fields[i++].name = n;
-  PyStructSequence_Desc desc{strdup(text("leafgrad.return_types.", op_->name).c_str()), nullptr, fields, int(names.size())};
+  PyStructSequence_Desc desc{strdup(text("leafgrad.return_types.", op_->name).c_str()), nullptr, fields,
+                             int(names.size())};
   op_->overloads->back().named = PyStructSequence_NewType(&desc);
   if (!op_->overloads->back().named) throw PythonError();
   return *this;

@@ -2,9 +2,9 @@
 //
 //   ops.def("softmax", &softmax, "input"_a, "dim"_a, kw_only, "dtype"_a = None, "Softmax along `dim`.");
 //
-// gives `leafgrad.softmax` and `Tensor.softmax` (where the first argument is a tensor) as one object of type `Op`: a method
-// descriptor called through vectorcall, so that neither a bound method nor an argument tuple is made.  Several defs of one
-// name are overloads, tried in order.  The argument types say what is accepted:
+// gives `leafgrad.softmax` and `Tensor.softmax` (where the first argument is a tensor) as one object of type `Op`: a
+// method descriptor called through vectorcall, so that neither a bound method nor an argument tuple is made.  Several
+// defs of one name are overloads, tried in order.  The argument types say what is accepted:
 //
 //   const Tensor&        a tensor; with `.or_number()` also a Python number; with default None also None (null Tensor)
 //   const Tensors&       a sequence of tensors
@@ -13,11 +13,11 @@
 //   Generator*           None or a Generator
 //   PyObject*            anything, borrowed
 //
-// Returns: Tensor, Tensors (a tuple), std::pair/tuple of Tensor (a named tuple, see `.returns`), Dims (Size), bool, int64_t,
-// double, Scalar, DType, void (None), Object (new reference).
+// Returns: Tensor, Tensors (a tuple), std::pair/tuple of Tensor (a named tuple, see `.returns`), Dims (Size), bool,
+// int64_t, double, Scalar, DType, void (None), Object (new reference).
 //
-// Every operator that returns Tensors takes `out=`.  `.inplace()` adds the method `name_`, computed out of place and then
-// assigned; an operator with a better in-place form defines `name_` itself.  Factories (`.factory()`) also take
+// Every operator that returns Tensors takes `out=`.  `.inplace()` adds the method `name_`, computed out of place and
+// then assigned; an operator with a better in-place form defines `name_` itself.  Factories (`.factory()`) also take
 // requires_grad=, layout=, pin_memory= and out=.
 #pragma once
 
@@ -46,8 +46,16 @@ struct Arg {
   bool takes_varargs = false;
   PyObject* interned = nullptr;  // name as an interned string, for keyword matching
 
-  Arg or_number() const { Arg a = *this; a.takes_number = true; return a; }
-  Arg varargs() const { Arg a = *this; a.takes_varargs = true; return a; }
+  Arg or_number() const {
+    Arg a = *this;
+    a.takes_number = true;
+    return a;
+  }
+  Arg varargs() const {
+    Arg a = *this;
+    a.takes_varargs = true;
+    return a;
+  }
   Arg operator=(NoneType) const;
   Arg operator=(bool v) const;
   Arg operator=(int v) const { return *this = int64_t(v); }
@@ -60,15 +68,15 @@ inline Arg operator""_a(const char* name, size_t) { return Arg{name}; }
 
 namespace binding {
 
-PyObject* dtype_to_python(DType dtype);                     // new reference
-PyObject* device_to_python(Device device);                  // new reference
-PyObject* size_to_python(const Dims& sizes);                // new reference, leafgrad.Size
-PyObject* scalar_to_python(const Scalar& scalar);           // new reference
-bool dtype_from_python(PyObject* object, DType* out);       // dtype objects; also Python's float, int, bool, complex
-bool device_from_python(PyObject* object, Device* out);     // device objects and "cpu", "meta"; throws on bad strings
+PyObject* dtype_to_python(DType dtype);                  // new reference
+PyObject* device_to_python(Device device);               // new reference
+PyObject* size_to_python(const Dims& sizes);             // new reference, leafgrad.Size
+PyObject* scalar_to_python(const Scalar& scalar);        // new reference
+bool dtype_from_python(PyObject* object, DType* out);    // dtype objects; also Python's float, int, bool, complex
+bool device_from_python(PyObject* object, Device* out);  // device objects and "cpu", "meta"; throws on bad strings
 bool generator_from_python(PyObject* object, Generator** out);
-bool is_number(PyObject* object);                           // Python or NumPy number, bool included
-bool is_integer(PyObject* object);                          // has __index__, not bool; or a 0-dim integer tensor
+bool is_number(PyObject* object);   // Python or NumPy number, bool included
+bool is_integer(PyObject* object);  // has __index__, not bool; or a 0-dim integer tensor
 Scalar scalar_from_python(PyObject* object);
 int64_t integer_from_python(PyObject* object);
 double double_from_python(PyObject* object);
@@ -76,7 +84,7 @@ bool is_dims(PyObject* object);
 Dims dims_from_python(PyObject* object);
 bool is_tensor_sequence(PyObject* object);
 Tensors tensors_from_python(PyObject* object);
-Tensor wrapped_number(PyObject* number);                    // 0-dim, wrapped_number set
+Tensor wrapped_number(PyObject* number);  // 0-dim, wrapped_number set
 
 /// Sets the Python exception for the C++ exception in flight; returns null.
 PyObject* raise_current() noexcept;
@@ -200,21 +208,21 @@ struct From<std::optional<T>> {
 
 struct Overload {
   std::vector<Arg> args;
-  std::vector<const char*> types;           // for messages and stubs
+  std::vector<const char*> types;  // for messages and stubs
   void* function;
   /// Null without an exception set: the values do not fit this overload.
   PyObject* (*invoke)(const Overload&, PyObject* const* values);
   const char* result = "Tensor";
   const char* doc = "";
-  PyTypeObject* named = nullptr;            // struct sequence for several results
-  int positional = 0;                       // how many arguments may be given by position
+  PyTypeObject* named = nullptr;  // struct sequence for several results
+  int positional = 0;             // how many arguments may be given by position
 };
 
 inline PyObject* to_python(const Overload&, Tensor t) {
   if (!t) Py_RETURN_NONE;
   return t.release();
 }
-PyObject* to_python(const Overload& o, Tensors ts);         // a tuple, or `named`
+PyObject* to_python(const Overload& o, Tensors ts);  // a tuple, or `named`
 inline PyObject* to_python(const Overload& o, std::pair<Tensor, Tensor> p) {
   Tensors ts;
   ts.push_back(std::move(p.first));
@@ -232,17 +240,28 @@ inline PyObject* to_python(const Overload&, const Scalar& v) { return scalar_to_
 inline PyObject* to_python(const Overload&, DType v) { return dtype_to_python(v); }
 inline PyObject* to_python(const Overload&, Object v) { return v.release(); }
 
-template <class R> inline constexpr const char* result_text = "Any";
-template <> inline constexpr const char* result_text<Tensor> = "Tensor";
-template <> inline constexpr const char* result_text<Tensors> = "tuple[Tensor, ...]";
-template <> inline constexpr const char* result_text<std::pair<Tensor, Tensor>> = "tuple[Tensor, Tensor]";
-template <> inline constexpr const char* result_text<std::tuple<Tensor, Tensor, Tensor>> = "tuple[Tensor, Tensor, Tensor]";
-template <> inline constexpr const char* result_text<bool> = "bool";
-template <> inline constexpr const char* result_text<int64_t> = "int";
-template <> inline constexpr const char* result_text<double> = "float";
-template <> inline constexpr const char* result_text<Dims> = "Size";
-template <> inline constexpr const char* result_text<DType> = "dtype";
-template <> inline constexpr const char* result_text<void> = "None";
+template <class R>
+inline constexpr const char* result_text = "Any";
+template <>
+inline constexpr const char* result_text<Tensor> = "Tensor";
+template <>
+inline constexpr const char* result_text<Tensors> = "tuple[Tensor, ...]";
+template <>
+inline constexpr const char* result_text<std::pair<Tensor, Tensor>> = "tuple[Tensor, Tensor]";
+template <>
+inline constexpr const char* result_text<std::tuple<Tensor, Tensor, Tensor>> = "tuple[Tensor, Tensor, Tensor]";
+template <>
+inline constexpr const char* result_text<bool> = "bool";
+template <>
+inline constexpr const char* result_text<int64_t> = "int";
+template <>
+inline constexpr const char* result_text<double> = "float";
+template <>
+inline constexpr const char* result_text<Dims> = "Size";
+template <>
+inline constexpr const char* result_text<DType> = "dtype";
+template <>
+inline constexpr const char* result_text<void> = "None";
 
 template <class R, class... A>
 struct Invoker {
@@ -264,11 +283,10 @@ struct Invoker {
 
 /// One operator as Python sees it: its overloads and what it may be called with.
 struct OpObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const char* name;
   std::vector<binding::Overload>* overloads;
-  bool is_inplace;        // `name_`, made by .inplace(): calls `target` and assigns
+  bool is_inplace;  // `name_`, made by .inplace(): calls `target` and assigns
   bool is_factory;
   bool takes_out;
   bool is_method, is_function;
@@ -279,12 +297,12 @@ struct OpObject {
 class OpBuilder {
  public:
   explicit OpBuilder(OpObject* op, class Ops* ops) : op_(op), ops_(ops) {}
-  OpBuilder& inplace();                        // adds the method `name_`
+  OpBuilder& inplace();  // adds the method `name_`
   OpBuilder& factory();
   OpBuilder& method_only();
   OpBuilder& function_only();
   OpBuilder& no_out();
-  OpBuilder& alias(const char* other_name);    // the same overloads under another name
+  OpBuilder& alias(const char* other_name);                      // the same overloads under another name
   OpBuilder& returns(std::initializer_list<const char*> names);  // named tuple for the last overload
 
  private:

@@ -1,5 +1,6 @@
-// Custom Functions.  The node of a call is also its ctx: what forward tells it stands in FunctionData until the outputs are
-// wrapped, what backward needs stands in the node's saved tensors.  autograd/function.py has the class users derive from.
+// Custom Functions.  The node of a call is also its ctx: what forward tells it stands in FunctionData until the outputs
+// are wrapped, what backward needs stands in the node's saved tensors.  autograd/function.py has the class users derive
+// from.
 #include "python/function.h"
 
 #include <algorithm>
@@ -34,9 +35,7 @@ template <class F>
 PyObject* guarded(F&& body) {
   try {
     return body();
-  } catch (...) {
-    return raise_current();
-  }
+  } catch (...) { return raise_current(); }
 }
 
 bool contains(const Object& tuple, PyObject* item) {
@@ -54,8 +53,8 @@ Grads results_of(NodeObject* node, PyObject* returned) {
   // More than expected is fine if the rest is None.
   size_t meant = got;
   while (meant > expected && PyTuple_GET_ITEM(tuple.get(), Py_ssize_t(meant - 1)) == Py_None) --meant;
-  check(meant == expected, "function ", node->name, " returned an incorrect number of gradients (expected ", expected, ", got ", got,
-        "): backward returns one for each argument of forward, None where there is none");
+  check(meant == expected, "function ", node->name, " returned an incorrect number of gradients (expected ", expected,
+        ", got ", got, "): backward returns one for each argument of forward, None where there is none");
   Grads grads;
   for (size_t i = 0; i < expected; ++i) {
     PyObject* item = PyTuple_GET_ITEM(tuple.get(), Py_ssize_t(i));
@@ -64,8 +63,9 @@ Grads results_of(NodeObject* node, PyObject* returned) {
             ", but the corresponding forward input was not a Variable");
       continue;
     }
-    check_type(item == Py_None || is_tensor(item), "function ", node->name, " returned a value of type ", Py_TYPE(item)->tp_name,
-               " at position ", i + 1, ": expected Variable or None (got ", Py_TYPE(item)->tp_name, ")");
+    check_type(item == Py_None || is_tensor(item), "function ", node->name, " returned a value of type ",
+               Py_TYPE(item)->tp_name, " at position ", i + 1, ": expected Variable or None (got ",
+               Py_TYPE(item)->tp_name, ")");
     grads.push_back(item == Py_None ? Tensor() : as_tensor_handle(item));
   }
   return grads;
@@ -150,14 +150,15 @@ class Call {
     if (has_setup.get() == Py_True) {
       output = Object::steal(PyObject_CallObject(f.get(), arguments_.get()));
       if (!output) throw PythonError();
-      Object done = Object::steal(
-          PyObject_CallMethod(cls_, "setup_context", "OOO", node_.py(), arguments_.get(), output.get()));
+      Object done =
+          Object::steal(PyObject_CallMethod(cls_, "setup_context", "OOO", node_.py(), arguments_.get(), output.get()));
       if (!done) throw PythonError();
     } else {
       Py_ssize_t n = PyTuple_GET_SIZE(arguments_.get());
       Object with_ctx = Object::steal(PyTuple_New(n + 1));
       PyTuple_SET_ITEM(with_ctx.get(), 0, Py_NewRef(node_.py()));
-      for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(with_ctx.get(), i + 1, Py_NewRef(PyTuple_GET_ITEM(arguments_.get(), i)));
+      for (Py_ssize_t i = 0; i < n; ++i)
+        PyTuple_SET_ITEM(with_ctx.get(), i + 1, Py_NewRef(PyTuple_GET_ITEM(arguments_.get(), i)));
       output = Object::steal(PyObject_CallObject(f.get(), with_ctx.get()));
       if (!output) throw PythonError();
     }
@@ -181,8 +182,10 @@ class Call {
                  Py_TYPE(item)->tp_name);
       check(is_input(item), node_->name, ": mark_dirty only accepts input tensors, but argument ", i, " isn't one");
       bool returned = false;
-      for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(outputs_.get()); ++k) returned |= PyTuple_GET_ITEM(outputs_.get(), k) == item;
-      check(returned, node_->name, ": Some elements marked as dirty during the forward method were not returned as output. The "
+      for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(outputs_.get()); ++k)
+        returned |= PyTuple_GET_ITEM(outputs_.get(), k) == item;
+      check(returned, node_->name,
+            ": Some elements marked as dirty during the forward method were not returned as output. The "
             "inputs that are modified inplace must all be outputs of the Function.");
     }
   }
@@ -232,10 +235,12 @@ class Call {
     for (size_t i = 0; i < inputs_.size(); ++i)
       if (inputs_[i].is(y) && versions_[i] == y.version()) y.bump_version();
     if (!differentiable) return y;
-    check(!(is_leaf(y) && y->requires_grad && !is_view(y)), node_->name, ": a leaf Variable that requires grad is being used in an "
+    check(!(is_leaf(y) && y->requires_grad && !is_view(y)), node_->name,
+          ": a leaf Variable that requires grad is being used in an "
           "in-place operation.");
     if (is_view(y)) {
-      check(y->extra->creation != Creation::MultiOutput, node_->name, ": the output ", nr, " is a view and is being modified "
+      check(y->extra->creation != Creation::MultiOutput, node_->name, ": the output ", nr,
+            " is a view and is being modified "
             "inplace. This view is the output of a function that returns multiple views.");
       // The base's history: its slice now comes from this node.
       Tensor value = make_alias(y);
@@ -256,8 +261,8 @@ class Call {
     if (!d.to_save) return;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(d.to_save.get()); ++i) {
       PyObject* item = PyTuple_GET_ITEM(d.to_save.get(), i);
-      check_type(item == Py_None || is_tensor(item), "save_for_backward can only save variables, but argument ", i, " is of type ",
-                 Py_TYPE(item)->tp_name);
+      check_type(item == Py_None || is_tensor(item), "save_for_backward can only save variables, but argument ", i,
+                 " is of type ", Py_TYPE(item)->tp_name);
       SavedTensor& slot = node_->saved.emplace_back();
       if (item == Py_None) continue;
       bool output = false;
@@ -309,7 +314,9 @@ PyObject* keep_tuple(Object& slot, PyObject* args) {
 PyObject* save_for_backward(PyObject* self, PyObject* args) { return keep_tuple(data(self).to_save, args); }
 PyObject* save_for_forward(PyObject* self, PyObject* args) { return keep_tuple(data(self).saved_for_forward, args); }
 PyObject* mark_dirty(PyObject* self, PyObject* args) { return keep_tuple(data(self).dirty, args); }
-PyObject* mark_non_differentiable(PyObject* self, PyObject* args) { return keep_tuple(data(self).non_differentiable, args); }
+PyObject* mark_non_differentiable(PyObject* self, PyObject* args) {
+  return keep_tuple(data(self).non_differentiable, args);
+}
 PyObject* set_materialize_grads(PyObject* self, PyObject* on) {
   int truth = PyObject_IsTrue(on);
   if (truth < 0) return nullptr;
@@ -354,7 +361,8 @@ PyMethodDef methods[] = {
     {"save_for_forward", save_for_forward, METH_VARARGS, "Keep tensors for jvp."},
     {"mark_dirty", mark_dirty, METH_VARARGS, "Name the inputs that forward changed in place."},
     {"mark_non_differentiable", mark_non_differentiable, METH_VARARGS, "Name outputs without a derivative."},
-    {"set_materialize_grads", set_materialize_grads, METH_O, "Give backward zeros (True) or None for missing gradients."},
+    {"set_materialize_grads", set_materialize_grads, METH_O,
+     "Give backward zeros (True) or None for missing gradients."},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef getset[] = {{"saved_tensors", saved_tensors, nullptr, "What save_for_backward kept.", nullptr},
                         {"saved_variables", saved_tensors, nullptr, "Old name of saved_tensors.", nullptr},
@@ -402,7 +410,8 @@ void function_clear(NodeObject* node) {
 
 void init_function(PyObject* module) {
   type.tp_base = node_type();
-  if (PyType_Ready(&type) < 0 || PyObject_SetAttrString(module, "_FunctionNode", reinterpret_cast<PyObject*>(&type)) < 0 ||
+  if (PyType_Ready(&type) < 0 ||
+      PyObject_SetAttrString(module, "_FunctionNode", reinterpret_cast<PyObject*>(&type)) < 0 ||
       PyModule_AddFunctions(module, module_methods) < 0)
     throw PythonError();
 }

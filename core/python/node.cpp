@@ -24,9 +24,7 @@ template <class F>
 PyObject* guarded(F&& body) {
   try {
     return body();
-  } catch (...) {
-    return raise_current();
-  }
+  } catch (...) { return raise_current(); }
 }
 
 /// As PyTorch says it: two nodes of the engine carry their namespace, operators do not.
@@ -64,9 +62,11 @@ PyObject* input_metadata(PyObject* self, void*) {
     const auto& outputs = raw(self)->outputs;
     PyObject* tuple = PyTuple_New(Py_ssize_t(outputs.size()));
     for (size_t i = 0; i < outputs.size(); ++i) {
-      Object shape = Object::steal(size_to_python(outputs[i].sizes)), dtype = Object::steal(dtype_to_python(outputs[i].dtype)),
+      Object shape = Object::steal(size_to_python(outputs[i].sizes)),
+             dtype = Object::steal(dtype_to_python(outputs[i].dtype)),
              device = Object::steal(device_to_python(outputs[i].device));
-      Object kwargs = Object::steal(Py_BuildValue("{s:O,s:O,s:O}", "shape", shape.get(), "dtype", dtype.get(), "device", device.get()));
+      Object kwargs = Object::steal(
+          Py_BuildValue("{s:O,s:O,s:O}", "shape", shape.get(), "dtype", dtype.get(), "device", device.get()));
       PyTuple_SET_ITEM(tuple, Py_ssize_t(i), call_python("types", "SimpleNamespace", nullptr, kwargs.get()));
     }
     return tuple;
@@ -99,7 +99,8 @@ PyObject* call(PyObject* self, PyObject* args, PyObject*) {
       check_type(g == Py_None || is_tensor(g), "expected Variable or None (got ", Py_TYPE(g)->tp_name, ")");
       grads.push_back(g == Py_None ? Tensor() : as_tensor_handle(g));
     }
-    check(grads.size() == node->outputs.size(), node->name, " expects ", node->outputs.size(), " gradients, got ", grads.size());
+    check(grads.size() == node->outputs.size(), node->name, " expects ", node->outputs.size(), " gradients, got ",
+          grads.size());
     if (node->kind == NodeKind::Accumulate) {
       if (grads[0]) accumulate_into(node->leaf, grads[0]);
       Py_RETURN_NONE;
@@ -112,8 +113,7 @@ PyObject* call(PyObject* self, PyObject* args, PyObject*) {
 
 /// `_raw_saved_<name>`: a slot of a node, which takes hooks of its own.
 struct SlotObject {
-  PyObject_HEAD
-  NodeObject* node;  // counted
+  PyObject_HEAD NodeObject* node;  // counted
   size_t index;
 };
 void slot_dealloc(PyObject* self) {
@@ -130,9 +130,9 @@ PyObject* slot_register_hooks(PyObject* self, PyObject* args) {
     Py_RETURN_NONE;
   });
 }
-PyMethodDef slot_methods[] = {
-    {"register_hooks", slot_register_hooks, METH_VARARGS, "register_hooks(pack, unpack): keep what pack makes of the tensor."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef slot_methods[] = {{"register_hooks", slot_register_hooks, METH_VARARGS,
+                               "register_hooks(pack, unpack): keep what pack makes of the tensor."},
+                              {nullptr, nullptr, 0, nullptr}};
 PyTypeObject slot_type = [] {
   PyTypeObject t = {PyVarObject_HEAD_INIT(nullptr, 0)};
   t.tp_name = "leafgrad.autograd.SavedTensor";
@@ -182,14 +182,16 @@ PyObject* directory(PyObject* self, PyObject*) {
 }
 PyObject* repr(PyObject* self) { return PyUnicode_FromFormat("<%s object at %p>", raw(self)->name, self); }
 
-PyMethodDef methods[] = {{"name", node_name, METH_NOARGS, "Name of the operation's derivative."},
-                         {"_sequence_nr", sequence_nr, METH_NOARGS, "Later nodes have greater numbers and run first."},
-                         {"register_hook", register_hook, METH_O, "Call hook(grad_inputs, grad_outputs) after the node ran."},
-                         {"register_prehook", register_prehook, METH_O, "Call hook(grad_outputs) before the node runs."},
-                         {"__dir__", directory, METH_NOARGS, nullptr},
-                         {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {
+    {"name", node_name, METH_NOARGS, "Name of the operation's derivative."},
+    {"_sequence_nr", sequence_nr, METH_NOARGS, "Later nodes have greater numbers and run first."},
+    {"register_hook", register_hook, METH_O, "Call hook(grad_inputs, grad_outputs) after the node ran."},
+    {"register_prehook", register_prehook, METH_O, "Call hook(grad_outputs) before the node runs."},
+    {"__dir__", directory, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef getset[] = {
-    {"next_functions", next_functions, nullptr, "(node, output number) of each input; (None, 0) where none is needed.", nullptr},
+    {"next_functions", next_functions, nullptr, "(node, output number) of each input; (None, 0) where none is needed.",
+     nullptr},
     {"metadata", metadata, nullptr, "A dict for tools.", nullptr},
     {"variable", variable, nullptr, "AccumulateGrad: the leaf.", nullptr},
     {"_input_metadata", input_metadata, nullptr, "Shape, dtype and device that each gradient must have.", nullptr},
@@ -268,7 +270,8 @@ int node_clear(PyObject* self) {
 }
 
 void init_node_type(PyObject* module) {
-  if (PyType_Ready(&type) < 0 || PyType_Ready(&slot_type) < 0 || PyObject_SetAttrString(module, "Node", reinterpret_cast<PyObject*>(&type)) < 0)
+  if (PyType_Ready(&type) < 0 || PyType_Ready(&slot_type) < 0 ||
+      PyObject_SetAttrString(module, "Node", reinterpret_cast<PyObject*>(&type)) < 0)
     throw PythonError();
 }
 

@@ -15,9 +15,7 @@ template <class F>
 PyObject* guarded(F&& body) {
   try {
     return body();
-  } catch (...) {
-    return raise_current();
-  }
+  } catch (...) { return raise_current(); }
 }
 
 PyObject* py_memory_stats(PyObject*, PyObject*) {
@@ -67,10 +65,12 @@ PyObject* py_set_default_dtype(PyObject*, PyObject* d) {
 }
 
 PyMethodDef functions[] = {
-    {"_memory_stats", py_memory_stats, METH_NOARGS, "The allocator's counters, in bytes: live, peak, cached; and live blocks."},
+    {"_memory_stats", py_memory_stats, METH_NOARGS,
+     "The allocator's counters, in bytes: live, peak, cached; and live blocks."},
     {"_reset_peak", py_reset_peak, METH_NOARGS, "peak_bytes starts again from live_bytes."},
     {"_empty_cache", py_empty_cache, METH_NOARGS, "Give cached memory back to the system."},
-    {"_fail_allocation", py_fail_allocation, METH_O, "For tests: the n-th allocation from now fails; 0 switches it off."},
+    {"_fail_allocation", py_fail_allocation, METH_O,
+     "For tests: the n-th allocation from now fails; 0 switches it off."},
     {"_set_memory_limit", py_set_memory_limit, METH_O, "Cap on live and cached bytes; 0: none."},
     {"get_num_threads", py_num_threads, METH_NOARGS, "Threads that large operations use."},
     {"set_num_threads", py_set_num_threads, METH_O, "Set the number of threads that large operations use, 1 to 64."},

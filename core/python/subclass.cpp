@@ -19,7 +19,8 @@ Object own_function(PyTypeObject* type, bool* off) {
   }
   if (PyCFunction_Check(f.get())) {
     // Tensor's own is a C function; `_disabled_torch_function_impl` another.
-    *off = PyCFunction_GET_FUNCTION(f.get()) == reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&disabled_impl));
+    *off = PyCFunction_GET_FUNCTION(f.get()) ==
+           reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&disabled_impl));
     return nullptr;
   }
   return f;
@@ -137,9 +138,10 @@ PyObject* tensor_torch_function(PyObject* cls, PyObject* const* args, Py_ssize_t
 }
 
 PyMethodDef subclass_methods[] = {
-    {"_disabled_torch_function_impl", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&disabled_impl)), METH_FASTCALL,
-     "Runs the function without __torch_function__."},
-    {"_set_torch_function_disabled", set_disabled, METH_O, "Switches __torch_function__ off for this thread; returns what it was."},
+    {"_disabled_torch_function_impl", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&disabled_impl)),
+     METH_FASTCALL, "Runs the function without __torch_function__."},
+    {"_set_torch_function_disabled", set_disabled, METH_O,
+     "Switches __torch_function__ off for this thread; returns what it was."},
     {"_register_parameter", register_parameter, METH_O, "Names the subclass whose objects behave as plain tensors."},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -6,12 +6,15 @@
 namespace lg {
 
 /// Is a tensor of another type than Tensor itself among the arguments?
-extern PyTypeObject* parameter_type;  // nn.Parameter: a subclass that behaves as plain Tensor; set by _register_parameter
+extern PyTypeObject*
+    parameter_type;  // nn.Parameter: a subclass that behaves as plain Tensor; set by _register_parameter
 inline bool has_subclass(PyObject* const* args, Py_ssize_t count) {
   PyTypeObject* plain = tensor_type();
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyTypeObject* type = Py_TYPE(args[i]);
-    if (type != plain && type != parameter_type && type->tp_basicsize >= plain->tp_basicsize && PyType_IsSubtype(type, plain)) return true;
+    if (type != plain && type != parameter_type && type->tp_basicsize >= plain->tp_basicsize &&
+        PyType_IsSubtype(type, plain))
+      return true;
   }
   return false;
 }

@@ -15,7 +15,7 @@ struct MemoryStats {
   int64_t peak_bytes;    // greatest live_bytes since the last reset_peak
   int64_t cached_bytes;  // held in free lists
   int64_t live_blocks;
-  int64_t allocations;   // since the start
+  int64_t allocations;  // since the start
 };
 
 /// `bytes` may be 0 (gives a valid pointer).  Throws Error(Memory) after one retry with an emptied cache.
@@ -24,7 +24,7 @@ void deallocate(void* block, size_t bytes) noexcept;  // same `bytes` as was ask
 MemoryStats memory_stats();
 void reset_peak();
 void empty_cache();
-void set_memory_limit(int64_t bytes);  // cap on live + cached; 0: none
+void set_memory_limit(int64_t bytes);     // cap on live + cached; 0: none
 void fail_allocation(int64_t countdown);  // for tests: the countdown-th allocation from now fails; 0: off
 
 /// Working memory of one kernel call; taken before work is spread over threads.
@@ -35,7 +35,9 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   template <class T>
-  T* as() const { return static_cast<T*>(block_); }
+  T* as() const {
+    return static_cast<T*>(block_);
+  }
 
  private:
   void* block_;

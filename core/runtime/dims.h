@@ -91,8 +91,10 @@ class Dims {
   void take(Dims& other) {
     size_ = other.size_;
     capacity_ = other.capacity_;
-    if (capacity_ > inline_capacity) heap_ = other.heap_;
-    else std::memcpy(inline_, other.inline_, sizeof inline_);
+    if (capacity_ > inline_capacity)
+      heap_ = other.heap_;
+    else
+      std::memcpy(inline_, other.inline_, sizeof inline_);
     other.size_ = 0;
     other.capacity_ = inline_capacity;
   }

@@ -14,18 +14,18 @@ using complex64 = std::complex<float>;
 using complex128 = std::complex<double>;
 
 //      enumerator  C++ type    name         numpy  kind
-#define LG_DTYPES(X)                              \
-  X(Bool,       bool,       "bool",       "|b1", Boolean)  \
-  X(UInt8,      uint8_t,    "uint8",      "|u1", Integral) \
-  X(Int8,       int8_t,     "int8",       "|i1", Integral) \
-  X(Int16,      int16_t,    "int16",      "<i2", Integral) \
-  X(Int32,      int32_t,    "int32",      "<i4", Integral) \
-  X(Int64,      int64_t,    "int64",      "<i8", Integral) \
-  X(Float16,    half,       "float16",    "<f2", Floating) \
-  X(BFloat16,   bfloat16,   "bfloat16",   "",    Floating) \
-  X(Float32,    float,      "float32",    "<f4", Floating) \
-  X(Float64,    double,     "float64",    "<f8", Floating) \
-  X(Complex64,  complex64,  "complex64",  "<c8", Complex)  \
+#define LG_DTYPES(X)                                   \
+  X(Bool, bool, "bool", "|b1", Boolean)                \
+  X(UInt8, uint8_t, "uint8", "|u1", Integral)          \
+  X(Int8, int8_t, "int8", "|i1", Integral)             \
+  X(Int16, int16_t, "int16", "<i2", Integral)          \
+  X(Int32, int32_t, "int32", "<i4", Integral)          \
+  X(Int64, int64_t, "int64", "<i8", Integral)          \
+  X(Float16, half, "float16", "<f2", Floating)         \
+  X(BFloat16, bfloat16, "bfloat16", "", Floating)      \
+  X(Float32, float, "float32", "<f4", Floating)        \
+  X(Float64, double, "float64", "<f8", Floating)       \
+  X(Complex64, complex64, "complex64", "<c8", Complex) \
   X(Complex128, complex128, "complex128", "<c16", Complex)
 
 enum class DType : uint8_t {
@@ -67,8 +67,8 @@ inline constexpr DType complex_of(DType d) {
 }
 /// What PyTorch's messages and tensor type names call it: Float, Long, ...
 inline constexpr const char* scalar_type_name(DType d) {
-  constexpr const char* names[] = {"Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double",
-                                   "ComplexFloat", "ComplexDouble"};
+  constexpr const char* names[] = {"Bool", "Byte",     "Char",  "Short",  "Int",          "Long",
+                                   "Half", "BFloat16", "Float", "Double", "ComplexFloat", "ComplexDouble"};
   return names[int(d)];
 }
 inline std::ostream& operator<<(std::ostream& out, DType d) { return out << name(d); }
@@ -98,9 +98,13 @@ template <class T>
 using Acc = std::conditional_t<std::is_integral_v<T>, int64_t, Compute<T>>;
 
 template <class T>
-struct RealOf { using type = T; };
+struct RealOf {
+  using type = T;
+};
 template <class T>
-struct RealOf<std::complex<T>> { using type = T; };
+struct RealOf<std::complex<T>> {
+  using type = T;
+};
 template <class T>
 using Real = typename RealOf<T>::type;
 
@@ -150,7 +154,9 @@ inline decltype(auto) dispatch_real(DType d, F&& f) {
   return dispatch_floating(d, f);
 }
 /// By the size of the element alone, for kernels that only move bytes.
-struct alignas(8) Bytes16 { uint64_t a, b; };
+struct alignas(8) Bytes16 {
+  uint64_t a, b;
+};
 template <class F>
 inline decltype(auto) dispatch_size(int64_t bytes, F&& f) {
   switch (bytes) {
@@ -169,11 +175,15 @@ inline To convert(From x) {
   if constexpr (std::is_same_v<To, From>) {
     return x;
   } else if constexpr (is_complex_v<To>) {
-    if constexpr (is_complex_v<From>) return To(Real<To>(x.real()), Real<To>(x.imag()));
-    else return To(Real<To>(Compute<From>(x)), 0);
+    if constexpr (is_complex_v<From>)
+      return To(Real<To>(x.real()), Real<To>(x.imag()));
+    else
+      return To(Real<To>(Compute<From>(x)), 0);
   } else if constexpr (is_complex_v<From>) {
-    if constexpr (std::is_same_v<To, bool>) return x.real() != 0 || x.imag() != 0;
-    else return convert<To>(x.real());
+    if constexpr (std::is_same_v<To, bool>)
+      return x.real() != 0 || x.imag() != 0;
+    else
+      return convert<To>(x.real());
   } else if constexpr (std::is_same_v<To, bool>) {
     return Compute<From>(x) != Compute<From>(0);
   } else if constexpr (std::is_integral_v<To> && is_floating_v<From>) {

@@ -13,7 +13,17 @@
 namespace lg {
 
 enum class ErrorKind : uint8_t {
-  Runtime, Value, Type, Index, Attribute, NotImplemented, Overflow, Memory, Buffer, ZeroDivision, LinAlg,
+  Runtime,
+  Value,
+  Type,
+  Index,
+  Attribute,
+  NotImplemented,
+  Overflow,
+  Memory,
+  Buffer,
+  ZeroDivision,
+  LinAlg,
 };
 
 class Error : public std::exception {
@@ -44,24 +54,29 @@ template <class... Parts>
 
 template <class... Parts>
 inline void check(bool ok, const Parts&... parts) {
-  if (!ok) [[unlikely]] fail(ErrorKind::Runtime, parts...);
+  if (!ok) [[unlikely]]
+    fail(ErrorKind::Runtime, parts...);
 }
 template <class... Parts>
 inline void check_value(bool ok, const Parts&... parts) {
-  if (!ok) [[unlikely]] fail(ErrorKind::Value, parts...);
+  if (!ok) [[unlikely]]
+    fail(ErrorKind::Value, parts...);
 }
 template <class... Parts>
 inline void check_type(bool ok, const Parts&... parts) {
-  if (!ok) [[unlikely]] fail(ErrorKind::Type, parts...);
+  if (!ok) [[unlikely]]
+    fail(ErrorKind::Type, parts...);
 }
 template <class... Parts>
 inline void check_index(bool ok, const Parts&... parts) {
-  if (!ok) [[unlikely]] fail(ErrorKind::Index, parts...);
+  if (!ok) [[unlikely]]
+    fail(ErrorKind::Index, parts...);
 }
 /// For what can only be a fault of ours.
 template <class... Parts>
 inline void check_internal(bool ok, const Parts&... parts) {
-  if (!ok) [[unlikely]] fail(ErrorKind::Runtime, "leafgrad bug: ", parts...);
+  if (!ok) [[unlikely]]
+    fail(ErrorKind::Runtime, "leafgrad bug: ", parts...);
 }
 
 }  // namespace lg

@@ -1,8 +1,8 @@
 // Objects: reference counting and small vectors for what lives in the graph.
 //
 // Tensors and nodes are laid out as Python objects.  Under the GIL Python's reference count is the cheapest there is,
-// identity (`x.grad is x.grad`) needs no table, one allocation makes a tensor, and Python's cycle collector sees the whole
-// graph.  See docs/design/objects.md.
+// identity (`x.grad is x.grad`) needs no table, one allocation makes a tensor, and Python's cycle collector sees the
+// whole graph.  See docs/design/objects.md.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN

@@ -22,9 +22,12 @@ inline void parallel_for(int64_t n, int64_t grain, F&& f) {
     if (n > 0) f(int64_t(0), n);
     return;
   }
-  parallel_run(n, grain, [](void* context, int64_t begin, int64_t end) {
-    (*static_cast<std::remove_reference_t<F>*>(context))(begin, end);
-  }, &f);
+  parallel_run(
+      n, grain,
+      [](void* context, int64_t begin, int64_t end) {
+        (*static_cast<std::remove_reference_t<F>*>(context))(begin, end);
+      },
+      &f);
 }
 
 /// Elements of a light loop that are worth waking a thread for.

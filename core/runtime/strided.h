@@ -7,7 +7,7 @@
 namespace lg {
 
 struct Strided {
-  void* data = nullptr;      // first element; null on the meta device and for empty tensors
+  void* data = nullptr;  // first element; null on the meta device and for empty tensors
   DType dtype = DType::Float32;
   int64_t ndim = 0;
   const int64_t* sizes = nullptr;
@@ -15,7 +15,9 @@ struct Strided {
 
   int64_t numel() const { return product({sizes, size_t(ndim)}); }
   template <class T>
-  T* as() const { return static_cast<T*>(data); }
+  T* as() const {
+    return static_cast<T*>(data);
+  }
   /// Row-major without gaps.
   bool contiguous() const {
     int64_t expected = 1;

@@ -1,8 +1,8 @@
 // Type promotion: which dtype an operation on several tensors has.
 //
 // Two dtypes promote to the least one that holds both kinds.  Several tensors fall into three categories: those with
-// dimensions, zero-dim tensors, and Python numbers; a lower category only counts where its kind (bool, integer, floating,
-// complex) is above that of the higher ones.
+// dimensions, zero-dim tensors, and Python numbers; a lower category only counts where its kind (bool, integer,
+// floating, complex) is above that of the higher ones.
 #include "tensor/tensor.h"
 
 namespace lg {
@@ -64,8 +64,10 @@ DType result_type(std::span<const Tensor> tensors) {
   for (const Tensor& t : tensors) {
     if (!t) continue;
     DType d = t.dtype();
-    if (t->wrapped_number) numbers.add(is_complex(d) ? default_complex() : is_floating(d) ? default_dtype() : d);
-    else (t.dim() > 0 ? with_dims : zero_dim).add(d);
+    if (t->wrapped_number)
+      numbers.add(is_complex(d) ? default_complex() : is_floating(d) ? default_dtype() : d);
+    else
+      (t.dim() > 0 ? with_dims : zero_dim).add(d);
   }
   Category result = numbers;
   for (const Category& higher : {zero_dim, with_dims}) {

@@ -22,8 +22,10 @@ class Scalar {
   bool is_complex() const { return kind_ == Kind::Complex; }
   /// What torch.tensor() would give it, for promotion: bool, int64, float64, complex128.
   DType natural_dtype() const {
-    return kind_ == Kind::Boolean ? DType::Bool : kind_ == Kind::Integral ? DType::Int64
-         : kind_ == Kind::Floating ? DType::Float64 : DType::Complex128;
+    return kind_ == Kind::Boolean    ? DType::Bool
+           : kind_ == Kind::Integral ? DType::Int64
+           : kind_ == Kind::Floating ? DType::Float64
+                                     : DType::Complex128;
   }
   template <class T>
   T to() const {

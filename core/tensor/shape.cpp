@@ -47,8 +47,8 @@ int64_t checked_numel(const Dims& sizes, int64_t itemsize) {
     contiguous_strides(sizes);  // zero elements, but the strides may not exist
     return 0;
   }
-  check(!overflow && !__builtin_mul_overflow(numel, itemsize, &bytes), "Storage size calculation overflowed with sizes=",
-        sizes);
+  check(!overflow && !__builtin_mul_overflow(numel, itemsize, &bytes),
+        "Storage size calculation overflowed with sizes=", sizes);
   return numel;
 }
 
@@ -165,7 +165,7 @@ bool has_internal_overlap(const Tensor& t) {
     reach += (t.size(d) - 1) * t.stride(d);
   }
   if (nested) return false;
-  if (reach + 1 < t.numel()) return true;  // more elements than places
+  if (reach + 1 < t.numel()) return true;        // more elements than places
   if (reach > (int64_t(1) << 20)) return false;  // too large to try, and only as_strided makes such tensors
   std::vector<bool> taken(size_t(reach) + 1);
   for (int64_t i = 0; i < t.numel(); ++i) {

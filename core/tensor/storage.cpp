@@ -57,7 +57,8 @@ void free_storage(Storage* storage) noexcept {
 
 void grow_storage(Storage* storage, int64_t bytes) {
   check(storage->resizable,
-        "resize_: Trying to resize storage that is not resizable: its memory belongs to another object, or is shared with one");
+        "resize_: Trying to resize storage that is not resizable: its memory belongs to another object, or is shared "
+        "with one");
   if (storage->device != Device::Meta) {
     void* wider = allocate(size_t(bytes));
     if (storage->bytes) std::memcpy(wider, storage->data, size_t(storage->bytes));

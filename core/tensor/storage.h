@@ -16,16 +16,16 @@ struct VersionCounter {
 };
 
 struct Storage {
-  uint32_t refs;      // tensors that use it
+  uint32_t refs;  // tensors that use it
   Device device;
-  bool resizable;     // false for memory borrowed from Python (NumPy, DLPack, buffers)
-  bool read_only;     // borrowed from a read-only exporter: in-place writes are refused
-  void* data;         // null on meta
+  bool resizable;  // false for memory borrowed from Python (NumPy, DLPack, buffers)
+  bool read_only;  // borrowed from a read-only exporter: in-place writes are refused
+  void* data;      // null on meta
   int64_t bytes;
-  PyObject* owner;    // keeps borrowed memory alive; null if the memory is ours
+  PyObject* owner;  // keeps borrowed memory alive; null if the memory is ours
 };
 
-Storage* new_storage(int64_t bytes, Device device);                                  // refs = 1
+Storage* new_storage(int64_t bytes, Device device);                                   // refs = 1
 Storage* borrow_storage(void* data, int64_t bytes, PyObject* owner, bool read_only);  // takes a reference to owner
 void free_storage(Storage* storage) noexcept;
 /// More room at the end.  All tensors that look at the storage go on sharing it.

@@ -1,5 +1,5 @@
-// Making and freeing tensors.  A tensor is a Python object: exact Tensors are recycled through a free list, subclasses go
-// through their type's allocator.
+// Making and freeing tensors.  A tensor is a Python object: exact Tensors are recycled through a free list, subclasses
+// go through their type's allocator.
 #include "tensor/tensor.h"
 
 #include "autograd/autograd.h"
@@ -97,9 +97,7 @@ Tensor make_tensor(Dims sizes, DType dtype, Device device) {
   Storage* storage;
   try {
     storage = new_storage(numel * itemsize(dtype), device);
-  } catch (const Error& error) {
-    refuse(error, sizes, dtype);
-  }
+  } catch (const Error& error) { refuse(error, sizes, dtype); }
   TensorObject* t = new_object(type_);
   t->storage = storage;
   t->version = new_version();
@@ -195,8 +193,10 @@ void tensor_dealloc(PyObject* self) {
   t->sizes.~Dims();
   t->strides.~Dims();
   PyTypeObject* type = Py_TYPE(self);
-  if (type == type_ && free_count < free_list_limit) free_list[free_count++] = self;
-  else type->tp_free(self);
+  if (type == type_ && free_count < free_list_limit)
+    free_list[free_count++] = self;
+  else
+    type->tp_free(self);
   Py_DECREF(type);
 }
 

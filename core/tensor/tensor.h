@@ -21,24 +21,23 @@ const Kernels& cpu_kernels();
 const Kernels& meta_kernels();
 
 struct TensorObject {
-  PyObject_HEAD
-  PyObject* dict;           // attributes set by the user; made when first needed
+  PyObject_HEAD PyObject* dict;  // attributes set by the user; made when first needed
   PyObject* weakrefs;
   Storage* storage;
   VersionCounter* version;
-  int64_t offset;           // first element, in elements from the storage's begin
+  int64_t offset;  // first element, in elements from the storage's begin
   int64_t numel;
-  Dims sizes, strides;      // strides in elements
+  Dims sizes, strides;  // strides in elements
   DType dtype;
   Device device;
-  bool requires_grad;       // set by the user on a leaf, by the recorder on results
-  bool wrapped_number;      // stands for a Python number: lowest category in type promotion
-  bool inference;           // made in inference mode: no version counter, never saved
-  bool contiguous;          // row-major without gaps
-  uint32_t output_nr;       // which output of grad_fn
-  NodeObject* grad_fn;      // counted; null on leaves
-  TensorObject* grad;       // counted; .grad
-  TensorExtra* extra;       // owned; see autograd/extra.h
+  bool requires_grad;   // set by the user on a leaf, by the recorder on results
+  bool wrapped_number;  // stands for a Python number: lowest category in type promotion
+  bool inference;       // made in inference mode: no version counter, never saved
+  bool contiguous;      // row-major without gaps
+  uint32_t output_nr;   // which output of grad_fn
+  NodeObject* grad_fn;  // counted; null on leaves
+  TensorObject* grad;   // counted; .grad
+  TensorExtra* extra;   // owned; see autograd/extra.h
 };
 
 class Tensor {
@@ -77,7 +76,9 @@ class Tensor {
     return base ? base + object_->offset * itemsize(dtype()) : nullptr;
   }
   template <class T>
-  T* data() const { return static_cast<T*>(data()); }
+  T* data() const {
+    return static_cast<T*>(data());
+  }
   Strided strided() const { return {data(), dtype(), dim(), sizes().data(), strides().data()}; }
   const Kernels& kernels() const { return is_meta() ? meta_kernels() : cpu_kernels(); }
 
@@ -115,7 +116,8 @@ Tensor make_scalar(T value, DType dtype) {
 void tensor_dealloc(PyObject* self);
 PyTypeObject* tensor_type();
 void set_tensor_type(PyTypeObject* type);
-/// A new, empty object of a subclass (or of Tensor itself) for `type(...)` from Python; fields are those of an empty tensor.
+/// A new, empty object of a subclass (or of Tensor itself) for `type(...)` from Python; fields are those of an empty
+/// tensor.
 Tensor make_object(PyTypeObject* type, const Tensor& like);
 /// Makes `t` visible to the cycle collector; called when it gets anything that could close a cycle.
 void track(TensorObject* t);
