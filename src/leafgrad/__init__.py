@@ -11,9 +11,11 @@ from ._core import Generator, Size, Tensor, UntypedStorage, default_generator, d
 from ._core import OutOfMemoryError as OutOfMemoryError
 from . import _copying, _tensor
 from ._alias import install_as_torch
+from ._determinism import *
 from ._dtype_info import finfo, iinfo
 from ._printing import get_printoptions, printoptions, set_printoptions
 from ._queries import *
+from ._typed_tensors import *
 from . import autograd
 from .autograd import (
     enable_grad,
@@ -35,6 +37,6 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> "ModuleType":
     """Import a subpackage when it is first asked for: a program that only computes need not wait for layers."""
-    if name in ("nn", "optim", "random", "testing", "utils"):
+    if name in ("_C", "nn", "optim", "random", "testing", "utils"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

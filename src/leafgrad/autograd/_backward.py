@@ -210,7 +210,11 @@ def _cotangent(root: Any, g: Any, index: int, batched: bool) -> Any:
     if batched and isinstance(root, GradientEdge):
         raise RuntimeError("grad: is_grads_batched=True is not supported with GradientEdge.")
     if (shape[1:] if batched else shape) != expected:
-        advice = " With is_grads_batched=True its first dimension is the batch." if batched else ""
+        advice = ""
+        if batched:
+            advice = (
+                " If `is_grads_batched=True`, we interpret the first dimension of grad_output as that of the batch."
+            )
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{index}] has a shape of {g.shape} and output[{index}] has a shape of "
             f"{described.shape}.{advice}"

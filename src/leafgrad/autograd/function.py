@@ -60,6 +60,14 @@ class FunctionCtx:
 class BackwardCFunction(_core._FunctionNode, FunctionCtx):
     """Type of the nodes of user functions; each `Function` has a subclass of it, named ``<Name>Backward``."""
 
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """The former name of ``saved_tensors``."""
+        import warnings
+
+        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        return self.saved_tensors
+
     def _user_backward(self) -> Callable[..., Any]:
         cls = self._forward_cls
         has_backward, has_vjp = cls.backward is not Function.backward, cls.vjp is not Function.vjp
