@@ -70,6 +70,7 @@ _functions = SimpleNamespace(
     DelayedError=DelayedError,
     UndefinedGrad=UndefinedGrad,
 )
+_autograd = SimpleNamespace(_unsafe_set_version_counter=_core._unsafe_set_version_counter)
 
 
 def __getattr__(name: str) -> Any:

@@ -161,6 +161,9 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
 
 def broadcast_shapes(*shapes: Any) -> Size:
     """The shape to which all `shapes`, tuples or numbers, are broadcast."""
+    for shape in shapes:
+        if not isinstance(shape, int | tuple | list):
+            raise RuntimeError(f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {shape}")
     shapes = tuple((shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes)
     result = [1] * max((len(shape) for shape in shapes), default=0)
     for shape in shapes:
@@ -170,8 +173,8 @@ def broadcast_shapes(*shapes: Any) -> Size:
                 raise RuntimeError(f"Trying to create tensor with negative dimension ({size}): {shape}")
             if size != 1 and result[position] not in (1, size):
                 raise RuntimeError(
-                    f"Attempting to broadcast a dimension of length {size} at {position}! Shape mismatch: the sizes of "
-                    f"{', '.join(map(str, shapes))} there must be equal or 1."
+                    f"Attempting to broadcast a dimension of length {size} at {position}! Shape mismatch: "
+                    f"objects cannot be broadcast to a single shape, {', '.join(map(str, shapes))}."
                 )
             if size != 1:
                 result[position] = size
