@@ -5,8 +5,8 @@ A function has outputs ``y_i`` and inputs ``x_j``. The numerical Jacobian comes 
 compares a single number for each pair instead, ``v @ J @ u`` with random vectors of length 1.
 
 Where an output is complex, its real and imaginary part are checked one after the other as functions of their own. The
-work is done in `_checks.py`, the differences are taken in `_finite_differences.py`; both are imported
-when first needed.
+work is done in `_checks.py`, the differences are taken in `_finite_differences.py`; both are imported when first
+needed.
 """
 
 from __future__ import annotations
