@@ -238,7 +238,7 @@ def markdown(title: str, command: str, results: list[Result], libraries: list[st
             f"# {title}",
             "",
             f"Written by `{command}` on {date}.",
-            f"{machine()}; {used}; one thread each.",
+            f"{machine()}, load average {os.getloadavg()[0]:.1f} at the end; {used}; one thread each.",
             "",
             f"Medians of {ROUNDS} turns each; the libraries take turns, each in a process of its own. `spread` is half",
             "the distance between the quartiles as a part of the median, of the library where it is larger.",

@@ -364,8 +364,8 @@ class Tensor:
         *,
         memory_format: Any | None = None,
     ) -> Tensor: ...
-    def type(self, dtype: Any | None = None, non_blocking: _bool = False) -> Any:
-        """Name of the tensor's type, or the tensor as another."""
+    def type(self, dtype: Any = ..., non_blocking: _bool = ...) -> Any:
+        """The name of the tensor's type; or, given a dtype, a name or one of these classes, the tensor converted to it."""
     def type_as(self, other: Tensor) -> Tensor:
         """The tensor with the dtype and device of `other`."""
     def cpu(self, memory_format: Any | None = None) -> Tensor:
@@ -803,11 +803,8 @@ class Tensor:
         self, nan: _float | None = None, posinf: _float | None = None, neginf: _float | None = None
     ) -> Tensor:
         """NaN as `nan` (0), infinities as `posinf` and `neginf` (the largest and least finite numbers)."""
-    @overload
-    def where(self) -> tuple[Tensor, ...]:
-        """`input` where the condition holds, `other` elsewhere. Indices at which the condition holds, a tensor for each dimension."""
-    @overload
-    def where(self, input: Tensor | Number, other: Tensor | Number) -> Tensor: ...
+    def where(self, condition: Tensor, other: Tensor | _complex) -> Tensor:
+        """``self`` where the condition holds, ``other`` elsewhere."""
     def masked_fill(self, mask: Tensor, value: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
         """`value` where the mask holds, `input` elsewhere."""
     def masked_fill_(self, mask: Tensor, value: Tensor | Number) -> Tensor:
@@ -1071,8 +1068,8 @@ class Tensor:
         """Another size in place; new elements are uninitialised."""
     @overload
     def resize_(self, size: _int | Sequence[_int]) -> Tensor: ...
-    def set_(self, source: Tensor) -> Tensor:
-        """Looks at the memory of `source` from now on."""
+    def set_(self, source: Any = ..., storage_offset: _int = ..., size: Any = ..., stride: Any = ...) -> Tensor:
+        """Let the tensor show other memory: that of another tensor, or of a typed storage from an offset on."""
     def nonzero(self, *, as_tuple: _bool = False) -> Any:
         """Coordinates of the elements that are not 0."""
     def argwhere(self, *, out: Tensor | None = None) -> Tensor:
@@ -1484,6 +1481,14 @@ class Tensor:
         """Whether an element equals ``element``, a number or a tensor that broadcasts."""
     def __format__(self, spec: str) -> str:
         """A number's format where the tensor is one number, so that ``f"{loss:.3f}"`` works; else what ``str`` gives."""
+    def polygamma(self, n: _int) -> Tensor:
+        """The ``n``-th derivative of digamma at each element."""
+    @property
+    def real(self) -> Any:
+        """A view of the real parts; the tensor itself if it is real."""
+    @property
+    def imag(self) -> Any:
+        """A view of the imaginary parts."""
     def adjoint(self) -> Tensor:
         """The conjugate transpose of the last two dimensions."""
     def fliplr(self) -> Tensor:
@@ -1524,6 +1529,10 @@ class Tensor:
         """Another leaf tensor over the same memory, with the same attributes."""
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         """A leaf tensor over memory of its own, with copies of ``.grad`` and of all attributes."""
+    def new(self, *args: Any, device: Any = ...) -> Tensor:
+        """A tensor of the same dtype: ``new(2, 3)`` uninitialized, ``new([1, 2])`` of values.  Prefer ``new_empty``."""
+    def storage(self) -> Any:
+        """The tensor's memory as elements of its dtype, whatever part of it the tensor shows."""
 
 class UntypedStorage:
     """The memory that a tensor and its views share."""
@@ -1731,6 +1740,15 @@ def fill(input: Tensor, value: Tensor | Number) -> Tensor:
 
 def zero_(input: Tensor) -> Tensor:
     """Overwrites every element with 0."""
+
+def result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> _dtype:
+    """dtype of an operation on both."""
+
+def promote_types(type1: _dtype, type2: _dtype) -> _dtype:
+    """The least dtype that holds both."""
+
+def can_cast(from_: _dtype, to: _dtype) -> _bool:
+    """May an operation whose result is of one dtype write into the other?"""
 
 def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Exponential of each element, e**x."""
@@ -2232,6 +2250,18 @@ def gelu(input: Tensor, *, approximate: str = "none", out: Tensor | None = None)
 
 def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sin(pi x) / (pi x), and 1 at 0."""
+
+def view_as_real(input: Tensor) -> Tensor:
+    """A view with a last dimension of size 2: real and imaginary part."""
+
+def view_as_complex(input: Tensor) -> Tensor:
+    """A view of pairs, the last dimension, as complex numbers."""
+
+def real(input: Tensor) -> Tensor:
+    """A view of the real parts; the tensor itself if it is real."""
+
+def imag(input: Tensor) -> Tensor:
+    """A view of the imaginary parts."""
 
 @overload
 def empty(
