@@ -205,7 +205,7 @@ void index_positions(int64_t* positions, Strided index, int64_t size, int64_t st
   }
 }
 
-/// Coordinates of the true elements of a mask, row by row: y is (count, ndim).
+/// Coordinates of the true elements of a mask, a row of y each: y is (count, ndim).
 void nonzero(Strided y, Strided mask) {
   const bool* in = mask.as<const bool>();
   int64_t* out = y.as<int64_t>();
@@ -214,7 +214,8 @@ void nonzero(Strided y, Strided mask) {
   Walk<1> w(mask.ndim, mask.sizes, {mask.strides}, 0);
   for (int64_t i = 0; i < total; ++i, w.next()) {
     if (!in[w.offset[0]]) continue;
-    for (int64_t d = 0; d < mask.ndim; ++d) *out++ = w.position(d);
+    for (int64_t d = 0; d < mask.ndim; ++d) out[d * y.strides[1]] = w.position(d);
+    out += y.strides[0];
   }
 }
 

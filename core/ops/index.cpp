@@ -1,61 +1,57 @@
 // Operators that read and write at indices.  Every index is checked before anything is read or written.
 #include <algorithm>
 
-#include "kernels/table.h"
-#include "ops/ops.h"
+#include "ops/index.h"
+#include "ops/reduce.h"
 #include "python/convert.h"
 #include "python/indexing.h"
 #include "runtime/alloc.h"
 
 namespace lg {
 
-namespace {
-
 Tensor as_int64(const char* op, const Tensor& index) {
-  check_index(is_integral(index.dtype(), /*with_bool=*/false), op, "(): Expected dtype int32/int64 for index, got ", index.dtype());
+  check(index.dtype() == DType::Int64 || index.dtype() == DType::Int32 || index.numel() == 0, op,
+        "(): Expected dtype int32/int64 for index, got ", index.dtype());
   return cast(index, DType::Int64);
 }
 
-/// Indices in [low, size); the error names the offender.
-void check_range(const char* op, const Tensor& index, int64_t low, int64_t size, int64_t dim) {
+void check_range(const char* op, ErrorKind kind, const Tensor& index, int64_t low, int64_t size, int64_t dim) {
   if (index.is_meta() || index.numel() == 0) return;
   int64_t extremes[2];
   index.kernels().index_extremes(extremes, index.strided());
   int64_t bad = extremes[0] < low ? extremes[0] : extremes[1];
-  check_index(extremes[0] >= low && extremes[1] < size, op, "(): index ", bad, " is out of bounds for dimension ", dim, " with size ",
-              size);
+  if (extremes[0] < low || extremes[1] >= size)
+    fail(kind, op, "(): index ", bad, " is out of bounds for dimension ", dim, " with size ", size);
 }
 
-/// y = x with a write, in place or on a copy.  `write(y)` fills; `rule(record)` says the derivative for inputs (x, src).
-template <class Write, class Rule>
-Tensor written(const char* op, const char* node, const Tensor& x, const Tensor& src, bool in_place, Write write, Rule rule) {
-  Tensor y;
-  if (in_place) {
-    check_inplace(op, x, src);
-    if (is_view(x) && grad_enabled() && (requires_grad(x) || (src && requires_grad(src))))
-      return assign(op, x, written(op, node, x, src, false, write, rule));
-    write(x);
-    x.bump_version();
-    y = x;
-  } else {
-    {
-      NoGrad guard;
-      y = clone(x);
-    }
-    write(y);
+Tensor at_least_1d(const Tensor& t) { return t.dim() ? t : make_alias(t, {1}, {1}, t.offset()); }
+
+// The elements from the first to past the last that a tensor reaches, and whether it reaches all between.
+struct Reach {
+  int64_t begin, end;
+  bool dense;
+  explicit Reach(const Tensor& t) : begin(t.offset() * itemsize(t.dtype())), end(begin) {
+    int64_t last = 0;
+    for (int64_t d = 0; d < t.dim(); ++d) last += (t.size(d) - 1) * t.stride(d);
+    if (t.numel()) end += (last + 1) * itemsize(t.dtype());
+    dense = last + 1 == t.numel();
   }
-  const Tensor inputs[] = {x, src};
-  if (Recorder record(node, {&y, 1}, inputs); record) rule(record);
-  return y;
+};
+
+Tensor kept_apart(const char* op, const Tensor& x, const Tensor& t) {
+  if (!t || t->storage != x->storage) return t;
+  Reach ours(x), theirs(t);
+  if (ours.end <= theirs.begin || theirs.end <= ours.begin) return t;
+  check(!ours.dense || !theirs.dense, op, ": unsupported operation: some elements of the input tensor and the written-to tensor refer "
+        "to a single memory location. Please clone() the tensor before performing the operation.");
+  NoGrad guard;
+  return clone(t);
 }
 
-int64_t outer_of(const Tensor& x, int64_t dim) { return product({x.sizes().data(), size_t(dim)}); }
-int64_t inner_of(const Tensor& x, int64_t dim) {
+static int64_t outer_of(const Tensor& x, int64_t dim) { return product({x.sizes().data(), size_t(dim)}); }
+static int64_t inner_of(const Tensor& x, int64_t dim) {
   return x.dim() ? product({x.sizes().data() + dim + 1, size_t(x.dim() - dim - 1)}) : 1;
 }
-int64_t length_of(const Tensor& x, int64_t dim) { return x.dim() ? x.size(dim) : 1; }
-
-}  // namespace
 
 // ---- nonzero and masks
 
@@ -64,7 +60,8 @@ Tensor nonzero(const Tensor& x) {
   NoGrad guard;
   Tensor mask = x.dtype() == DType::Bool ? x : ne(x, number(int64_t(0)));
   int64_t count = mask.numel() ? item_of(sum(mask)).to<int64_t>() : 0;
-  Tensor y = make_tensor({count, x.dim()}, DType::Int64);
+  // Column by column in memory: who takes the coordinates apart gets dense vectors.
+  Tensor y = make_strided({count, x.dim()}, {1, count}, DType::Int64);
   if (count && x.dim()) x.kernels().nonzero(y.strided(), mask.strided());
   return y;
 }
@@ -79,6 +76,24 @@ static Object nonzero_any(const Tensor& x, bool as_tuple) {
 
 namespace {
 
+/// Indices as they are saved: int64, or bool masks.
+Tensors ready(const Tensors& given) {
+  NoGrad guard;
+  Tensors ts;
+  for (const Tensor& t : given) {
+    DType d = t ? t.dtype() : DType::Int64;
+    check_index(d == DType::Int64 || d == DType::Int32 || d == DType::Bool || d == DType::UInt8,
+                "tensors used as indices must be long, int, byte or bool tensors, got ", d);
+    if (d == DType::UInt8) {
+      warn("indexing with dtype torch.uint8 is now deprecated: make the mask a torch.bool tensor.");
+      ts.push_back(ne(t, number(int64_t(0))));
+    } else {
+      ts.push_back(t && d == DType::Int32 ? cast(t, DType::Int64) : t);
+    }
+  }
+  return ts;
+}
+
 /// Indices ready for use: one int64 tensor for each indexed dimension, broadcast to one shape.
 struct AdvancedIndex {
   Tensors indices;     // null for a dimension that is kept whole; all others of shape `common`
@@ -89,11 +104,8 @@ struct AdvancedIndex {
 
   AdvancedIndex(const Tensor& x, const Tensors& given) {
     for (const Tensor& t : given) {
-      if (!t || !(t.dtype() == DType::Bool || t.dtype() == DType::UInt8)) {
-        indices.push_back(t ? as_int64("index", t) : t);
-        continue;
-      }
-      expand_mask(x, t);
+      if (t && t.dtype() == DType::Bool) expand_mask(x, t);
+      else indices.push_back(t);
     }
     check_index(int64_t(indices.size()) <= x.dim(), "too many indices for tensor of dimension ", x.dim(), " (got ", indices.size(), ")");
     while (int64_t(indices.size()) < x.dim()) indices.push_back(Tensor());
@@ -112,7 +124,7 @@ struct AdvancedIndex {
       if (indices[size_t(d)]) {
         int64_t size = x.size(d);
         check_index(size > 0 || product(common) == 0, "index is out of bounds for dimension with size 0");
-        check_range("index", indices[size_t(d)], -size, size, d);
+        check_range("index", ErrorKind::Index, indices[size_t(d)], -size, size, d);
         before = false;
       } else if (before && adjacent) {
         lead.push_back(d);
@@ -215,14 +227,17 @@ struct SavedIndices {
 };
 
 Tensor put(const char* op, const Tensor& x, const Tensors& given, const Tensor& values, bool accumulate, bool in_place) {
-  AdvancedIndex a(x, given);
-  check(values.dtype() == x.dtype() || values.dim() == 0, "Index put requires the source and destination dtypes match, got ", x.dtype(),
-        " for the destination and ", values.dtype(), " for the source.");
+  Tensors indices = ready(given);
+  AdvancedIndex a(x, indices);
+  check(values.dtype() == x.dtype(), "Index put requires the source and destination dtypes match, got ", scalar_type_name(x.dtype()),
+        " for the destination and ", scalar_type_name(values.dtype()), " for the source.");
   check(is_expandable_to(values.sizes(), a.result), "shape mismatch: value tensor of shape ", values.sizes(),
         " cannot be broadcast to indexing result of shape ", a.result);
-  return written(op, "IndexPutBackward0", x, values, in_place, [&](const Tensor& y) { write_at(y, a, values, accumulate); },
+  if (in_place)
+    for (const Tensor& t : indices) kept_apart(op, x, t);
+  return written(op, "IndexPutBackward0", x, values, in_place, [&](const Tensor& y) { write_at(y, a, kept_apart(op, y, values), accumulate); },
                  [&](Recorder& record) {
-                   record.vjp([at = SavedIndices(record, a.indices), accumulate](const Tensor& g, Needs need) -> Grads {
+                   record.vjp([at = SavedIndices(record, indices), accumulate](const Tensor& g, Needs need) -> Grads {
                      Tensors indices = *at;
                      Tensor dx = accumulate || !need[0] ? g : index_put(g, indices, zeros({}, g.dtype(), g.device()), false);
                      return {need[0] ? dx : none, need[1] ? index(g, indices) : none};
@@ -233,10 +248,10 @@ Tensor put(const char* op, const Tensor& x, const Tensors& given, const Tensor& 
 }  // namespace
 
 Tensor index(const Tensor& x, const Tensors& given) {
-  AdvancedIndex a(x, given);
-  Tensor y = read_at(x, a);
+  Tensors indices = ready(given);
+  Tensor y = read_at(x, AdvancedIndex(x, indices));
   if (Recorder record{"IndexBackward0", y, x})
-    record.vjp([at = SavedIndices(record, a.indices), sizes = x.sizes()](const Tensor& g) {
+    record.vjp([at = SavedIndices(record, indices), sizes = x.sizes()](const Tensor& g) {
       return index_put(zeros(sizes, g.dtype(), g.device()), *at, g, /*accumulate=*/true);
     });
   return y;
@@ -248,28 +263,66 @@ Tensor index_put_(const Tensor& x, const Tensors& indices, const Tensor& values,
   return put("index_put_", x, indices, values, accumulate, true);
 }
 
+static Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source);
+
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
   check(mask.dtype() == DType::Bool, "masked_select: expected BoolTensor for mask, got ", mask.dtype());
   Dims sizes = broadcast_sizes("masked_select", x.sizes(), mask.sizes());
   Tensor y;
-  Tensors at;
   {
     NoGrad guard;
-    for (const Tensor& column : unbind(nonzero(expand(mask, sizes)), 1)) at.push_back(column);
-    Tensor wide = expand(x, sizes);
-    y = at.empty() ? (item_of(mask).to<bool>() ? reshape(x, {1}) : empty({0}, x.dtype())) : read_at(wide, AdvancedIndex(wide, at));
-    if (at.empty()) y = contiguous(make_alias(clone(y)));
+    Tensor wide = at_least_1d(expand(x, sizes));
+    y = read_at(wide, AdvancedIndex(wide, {at_least_1d(expand(mask, sizes))}));
   }
   if (Recorder record{"MaskedSelectBackward0", y, x})
-    record.vjp([at = SavedIndices(record, at), sizes](const Tensor& g) {
-      Tensors indices = *at;
-      if (indices.empty()) return sum(g);
-      return index_put(zeros(sizes, g.dtype(), g.device()), indices, g, /*accumulate=*/false);
+    record.vjp([mask = record.save("mask", mask), sizes](const Tensor& g) {
+      return masked_scatter(zeros(sizes, g.dtype(), g.device()), *mask, g);
     });
   return y;
 }
 
+// x with the elements where the mask is true replaced by those of `source`, one after the other.
+static Tensor masked_scatter_any(const char* op, const Tensor& x, const Tensor& mask, const Tensor& source, bool in_place) {
+  check(mask.dtype() == DType::Bool, op, ": masked_scatter_ only supports boolean masks, but got mask with dtype ",
+        scalar_type_name(mask.dtype()));
+  check(x.dtype() == source.dtype(), op, ": expected self and source to have same dtypes but got ", scalar_type_name(x.dtype()), " and ",
+        scalar_type_name(source.dtype()));
+  Tensor wide = at_least_1d(expand(mask, x.sizes())), values;
+  Tensors at;
+  if (!x.is_meta()) {
+    NoGrad guard;
+    for (const Tensor& column : unbind(nonzero(wide), 1)) at.push_back(column);
+    int64_t count = at[0].numel();
+    check(count <= source.numel(), op, ": Number of elements of source < number of ones in mask: ", source.numel(), " < ", count);
+    values = slice(reshape(clone(source), {-1}), 0, 0, count, 1);
+  }
+  auto write = [&](const Tensor& y) {
+    if (y.is_meta()) return;
+    Tensor place = at_least_1d(y);
+    write_at(place, AdvancedIndex(place, at), values, false);
+  };
+  return written(op, "MaskedScatterBackward0", x, source, in_place, write, [&](Recorder& record) {
+    record.vjp([mask = record.save("mask", mask), sizes = source.sizes()](const Tensor& g, Needs need) -> Grads {
+      Tensor where_true = *mask, dsource;
+      if (need[1]) {
+        Tensor taken = masked_select(g, where_true);
+        dsource = reshape(cat({taken, zeros({product(sizes) - taken.numel()}, g.dtype(), g.device())}, 0), sizes);
+      }
+      return {need[0] ? masked_fill(g, where_true, Scalar(0)) : none, dsource};
+    });
+  });
+}
+static Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source) {
+  Dims sizes = broadcast_sizes("masked_scatter", x.sizes(), mask.sizes());
+  return masked_scatter_any("masked_scatter", x.sizes() == sizes ? x : expand(x, sizes), mask, source, false);
+}
+static Tensor masked_scatter_(const Tensor& x, const Tensor& mask, const Tensor& source) {
+  return masked_scatter_any("masked_scatter_", x, mask, source, true);
+}
+
 // ---- along one dimension
+
+static Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value);
 
 static int64_t check_along(const char* op, const Tensor& x, int64_t dim, const Tensor& index) {
   dim = wrap_dim(op, x, dim);
@@ -280,7 +333,9 @@ static int64_t check_along(const char* op, const Tensor& x, int64_t dim, const T
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& given) {
   dim = check_along("index_select", x, dim, given);
   Tensor at = as_int64("index_select", given);
-  check_range("index_select", at, 0, length_of(x, dim), dim);
+  check(x.dim() > 0 || at.numel() == 1, "index_select(): Index to scalar can have only 1 value, got ", at.numel(), " value(s)");
+  check(length_of(x, dim) > 0 || at.numel() == 0, "index_select(): self indexing axis dim should be positive");
+  check_range("index_select", ErrorKind::Index, at, 0, length_of(x, dim), dim);
   Dims sizes = x.sizes();
   if (x.dim()) sizes[dim] = at.numel();
   Tensor y = make_tensor(sizes, x.dtype(), x.device());
@@ -307,14 +362,14 @@ static Tensor index_add_any(const char* op, const Tensor& x, int64_t dim, const 
   for (int64_t d = 0; d < x.dim(); ++d)
     check(d == dim || x.size(d) == source.size(d), op, "(): source tensor shape must match self tensor shape, excluding the specified "
           "dimension. Got self.shape = ", x.sizes(), " source.shape = ", source.sizes());
-  check_range(op, at, 0, length_of(x, dim), dim);
+  check_range(op, ErrorKind::Runtime, at, 0, length_of(x, dim), dim);
   auto write = [&](const Tensor& y) {
     if (y.is_meta() || source.numel() == 0) return;
     NoGrad guard;
-    Tensor dense = contiguous(source);
+    Tensor dense = contiguous(kept_apart(op, y, source)), at_rows = kept_apart(op, y, at);
     if (alpha.is_complex() || alpha.to<double>() != 1) dense = dense * alpha;
     Tensor target = y.is_contiguous() ? y : contiguous(y);
-    y.kernels().index_add_rows(target.strided(), dense.strided(), at.strided(), outer_of(y, dim), length_of(y, dim), inner_of(y, dim));
+    y.kernels().index_add_rows(target.strided(), dense.strided(), at_rows.strided(), outer_of(y, dim), length_of(y, dim), inner_of(y, dim));
     if (!target.is(y)) y.kernels().copy(y.strided(), target.strided());
   };
   return written(op, "IndexAddBackward0", x, source, in_place, write, [&](Recorder& record) {
@@ -340,172 +395,125 @@ static Tensors only_along(int64_t dim, const Tensor& index) {
   ts.push_back(index);
   return ts;
 }
-static Tensor checked_index(const char* op, const Tensor& x, int64_t dim, const Tensor& given) {
-  Tensor at = as_int64(op, given);
-  check_range(op, at, 0, x.size(dim), dim);
+
+// x[.., index[i], ..] = source[.., i, ..] along dim; a source of no dimensions is one slice of x without dimensions.
+static Tensor index_copy_any(const char* op, const Tensor& x, int64_t dim, const Tensor& given, const Tensor& source, bool in_place) {
+  dim = check_along(op, x, dim, given);
+  Tensor at = reshape(as_int64(op, given), {-1}), row = at_least_1d(source);
+  check(x.dtype() == source.dtype(), op, "(): self and source expected to have the same dtype, but got (self) ", x.dtype(), " and (source) ",
+        source.dtype());
+  check_index(row.dim() == std::max<int64_t>(x.dim(), 1), op, "(): When source and destination are not scalars, their dimensionality must "
+              "match. Source dimensionality (", source.dim(), "), destination dimensionality (", x.dim(), ")");
+  check_index(row.size(dim) == at.numel(), op, "(): Number of indices (", at.numel(), ") should be equal to source.size(dim) (",
+              row.size(dim), ")");
+  for (int64_t d = 0; d < x.dim(); ++d)
+    check(d == dim || x.size(d) == row.size(d), op, "(): Source/destination tensor must have same slice shapes. Destination ", x.sizes(),
+          " at dimension ", dim, " and source ", source.sizes());
+  check_range(op, ErrorKind::Index, at, 0, length_of(x, dim), dim);
+  auto write = [&](const Tensor& y) {
+    Tensor place = at_least_1d(y);
+    write_at(place, AdvancedIndex(place, only_along(dim, kept_apart(op, y, at))), kept_apart(op, y, row), false);
+  };
+  return written(op, "IndexCopyBackward0", x, source, in_place, write, [&](Recorder& record) {
+    record.vjp([at = record.save("index", at), dim, sizes = source.sizes()](const Tensor& g, Needs need) -> Grads {
+      return {need[0] ? index_fill(g, dim, *at, 0.0) : none, need[1] ? reshape(index_select(g, dim, *at), sizes) : none};
+    });
+  });
+}
+static Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+  return index_copy_any("index_copy", x, dim, index, source, false);
+}
+static Tensor index_copy_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+  return index_copy_any("index_copy_", x, dim, index, source, true);
+}
+
+// One value, a number where `value` has no history of its own, in all slices at the index.
+static Tensor index_fill_any(const char* op, const char* node, const Tensor& x, int64_t dim, const Tensor& given, const Tensor& value,
+                             bool is_number, bool in_place) {
+  dim = check_along(op, x, dim, given);
+  check(value.dim() == 0, op, ": index_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.dim(), " dimension(s).");
+  int64_t length = length_of(x, dim);
+  Tensor at = reshape(as_int64(op, given), {-1});
+  check_range(op, ErrorKind::Index, at, -length, length, dim);
+  if (at.numel()) at = remainder(at, number(length));
+  auto write = [&](const Tensor& y) {
+    Tensor place = at_least_1d(y);
+    write_at(place, AdvancedIndex(place, only_along(dim, at)), value, false);
+  };
+  return written(op, node, x, is_number ? none : value, in_place, write, [&](Recorder& record) {
+    record.vjp([at = record.save("index", at), dim, is_number](const Tensor& g, Needs need) -> Grads {
+      Tensor dvalue = !is_number && need[1] ? sum(index_select(g, dim, *at)) : none;
+      return {need[0] ? index_fill(g, dim, *at, 0.0) : none, dvalue};
+    });
+  });
+}
+static Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
+  return index_fill_any("index_fill", "IndexFillBackward0", x, dim, index, full({}, value, x.dtype()), true, false);
+}
+static Tensor index_fill_(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
+  return index_fill_any("index_fill_", "IndexFillBackward0", x, dim, index, full({}, value, x.dtype()), true, true);
+}
+static Tensor index_fill_tensor(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value) {
+  return index_fill_any("index_fill", "IndexFillBackward1", x, dim, index, value, false, false);
+}
+static Tensor index_fill_tensor_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value) {
+  return index_fill_any("index_fill_", "IndexFillBackward1", x, dim, index, value, false, true);
+}
+
+// ---- flat indices: the tensor as if it had one dimension
+
+static Tensor flat_index(const char* op, const Tensor& x, const Tensor& index) {
+  check(index.dtype() == DType::Int64, op, "(): Expected a long tensor for index, but got ", scalar_type_name(index.dtype()));
+  check_index(x.numel() > 0 || index.numel() == 0, op, "(): tried to take from an empty tensor");
+  Tensor at = reshape(index, {-1});
+  if (at.is_meta() || at.numel() == 0) return at;
+  int64_t extremes[2], n = x.numel();
+  at.kernels().index_extremes(extremes, at.strided());
+  check_index(extremes[0] >= -n && extremes[1] < n, op, "(): out of range: tried to access index ",
+              extremes[0] < -n ? extremes[0] : extremes[1], " on a tensor of ", n, " elements.");
   return at;
 }
-static Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& given, const Tensor& source) {
-  dim = check_along("index_copy", x, dim, given);
-  check_index(x.dim() > 0 && source.dim() == x.dim(), "index_copy(): source and self must have the same number of dimensions, at least 1");
-  check_index(source.size(dim) == given.numel(), "index_copy(): Number of indices (", given.numel(), ") should be equal to source.size(dim) (",
-              source.size(dim), ")");
-  return index_put(x, only_along(dim, checked_index("index_copy", x, dim, reshape(given, {-1}))), source, false);
-}
-static Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& given, const Tensor& value) {
-  dim = check_along("index_fill", x, dim, given);
-  check(value.dim() == 0, "index_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.dim(), " dimension(s).");
-  return index_put(x, only_along(dim, checked_index("index_fill", x, dim, reshape(given, {-1}))), to_dtype(value, x.dtype()), false);
-}
+static Tensor put_flat(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate);
 
-// ---- gather and scatter
-
-static void check_gather_shapes(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor* src) {
-  int64_t n = std::max<int64_t>(x.dim(), 1), m = std::max<int64_t>(index.dim(), 1);
-  check(n == m || index.numel() == 0, op, "(): Index tensor must have the same number of dimensions as ", src ? "self" : "input", " tensor: ",
-        index.sizes(), " for ", x.sizes());
-  if (index.numel() == 0) return;
-  for (int64_t d = 0; d < index.dim(); ++d) {
-    int64_t have = x.dim() ? x.size(d) : 1;
-    check(d == dim || index.size(d) <= have, op, "(): Size does not match at dimension ", d, " expected index ", index.sizes(),
-          " to be no larger than self ", x.sizes(), " apart from dimension ", dim);
-    if (src && src->dim())
-      check(index.size(d) <= src->size(d), op, "(): Expected index ", index.sizes(), " to be no larger than src ", src->sizes(),
-            " in every dimension");
+static Tensor take(const Tensor& x, const Tensor& index) {
+  Tensor y;
+  {
+    NoGrad guard;
+    Tensor at = flat_index("take", x, index), flat = reshape(x, {-1});
+    y = make_alias(read_at(flat, AdvancedIndex(flat, {at})), index.sizes(), contiguous_strides(index.sizes()), 0);
   }
-}
-
-Tensor gather(const Tensor& x, int64_t dim, const Tensor& given) {
-  dim = wrap_dim("gather", x, dim);
-  check(given.dtype() == DType::Int64 || given.dtype() == DType::Int32, "gather(): Expected dtype int32/int64 for index");
-  Tensor at = as_int64("gather", given);
-  check_gather_shapes("gather", x, dim, at, nullptr);
-  check_range("gather", at, 0, length_of(x, dim), dim);
-  Tensor y = make_tensor(at.sizes(), x.dtype(), x.device());
-  if (y.numel()) {
-    // 0-dim tensors count as vectors of one.
-    Tensor flat_x = x.dim() ? x : make_alias(x, {1}, {1}, x.offset());
-    Tensor flat_y = at.dim() ? y : make_alias(y, {1}, {1}, 0), flat_at = at.dim() ? at : make_alias(at, {1}, {1}, at.offset());
-    x.kernels().gather(flat_y.strided(), flat_x.strided(), flat_at.strided(), dim);
-  }
-  if (Recorder record{"GatherBackward0", y, x})
-    record.vjp([at = record.save("index", at), sizes = x.sizes(), dim](const Tensor& g) {
-      return scatter_add(zeros(sizes, g.dtype(), g.device()), dim, *at, g);
+  if (Recorder record{"TakeBackward0", y, x})
+    record.vjp([at = record.save("index", index), sizes = x.sizes()](const Tensor& g) {
+      return put_flat(zeros(sizes, g.dtype(), g.device()), *at, g, /*accumulate=*/true);
     });
   return y;
 }
 
-/// Writes src at the indices; the rule is left to the caller's kind.
-template <class Rule>
-static Tensor scatter_any(const char* op, const char* node, const Tensor& x, int64_t dim, const Tensor& given, const Tensor& src,
-                          ScatterReduce how, bool in_place, Rule rule) {
-  dim = wrap_dim(op, x, dim);
-  check(given.dtype() == DType::Int64 || given.dtype() == DType::Int32, op, "(): Expected dtype int32/int64 for index");
-  check(src->wrapped_number || src.dtype() == x.dtype(), op, "(): Expected self.dtype to be equal to src.dtype: ", x.dtype(), " and ",
-        src.dtype());
-  Tensor at = as_int64(op, given);
-  check_gather_shapes(op, x, dim, at, src->wrapped_number ? &at : &src);
-  check_range(op, at, 0, length_of(x, dim), dim);
+static Tensor put_any(const char* op, const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate, bool in_place) {
+  check(x.dtype() == source.dtype(), op, "(): self and source expected to have the same dtype, but got self.dtype = ", x.dtype(),
+        " and source.dtype = ", source.dtype());
+  check(index.numel() == source.numel(), op, "(): Expected source and index to have the same number of elements, but got source.numel() = ",
+        source.numel(), ", index.numel() = ", index.numel());
+  Tensor at = flat_index(op, x, index);
   auto write = [&](const Tensor& y) {
-    if (at.numel() == 0 || y.is_meta()) return;
-    Tensor value = cast(src, y.dtype());
-    auto flat = [](const Tensor& t) { return t.dim() ? t : make_alias(t, {1}, {1}, t.offset()); };
-    Tensor flat_y = flat(y), flat_at = flat(at), part;
-    // The indexed corner of src, or one value for all.
-    Dims strides = src->wrapped_number ? Dims(flat_at.dim(), 0) : flat(value).strides();
-    part = make_alias(value, flat_at.sizes(), strides, value.offset());
-    y.kernels().scatter(flat_y.strided(), flat_at.strided(), part.strided(), dim, how);
+    NoGrad guard;
+    Tensor values = reshape(kept_apart(op, y, source), {-1}), positions = kept_apart(op, y, at), dense = contiguous(y);
+    Tensor flat = make_alias(dense, {y.numel()}, {1}, dense.offset());
+    write_at(flat, AdvancedIndex(flat, {positions}), values, accumulate);
+    if (!dense.is(y)) y.kernels().copy(y.strided(), dense.strided());
   };
-  return written(op, node, x, src, in_place, write, [&](Recorder& record) { rule(record, at, dim); });
+  return written(op, "PutBackward0", x, source, in_place, write, [&](Recorder& record) {
+    record.vjp([at = record.save("index", index), sizes = source.sizes(), accumulate](const Tensor& g, Needs need) -> Grads {
+      Tensor dx = accumulate || !need[0] ? g : put_flat(g, *at, zeros(sizes, g.dtype(), g.device()), false);
+      return {need[0] ? dx : none, need[1] ? reshape(take(g, *at), sizes) : none};
+    });
+  });
 }
-
-/// `part` in the leading corner of zeros of `sizes`.
-static Tensor in_corner(const Tensor& part, const Dims& sizes) {
-  Tensor y = zeros(sizes, part.dtype(), part.device()), corner = y;
-  for (int64_t d = 0; d < part.dim(); ++d) corner = narrow(corner, d, 0, part.size(d));
-  copy_(corner, part);
-  return y;
+static Tensor put_flat(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate) {
+  return put_any("put", x, index, source, accumulate, false);
 }
-
-static Tensor scatter_put(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool in_place) {
-  return scatter_any(op, "ScatterBackward0", x, dim, index, src, ScatterReduce::None, in_place,
-                     [&](Recorder& record, const Tensor& at, int64_t d) {
-                       record.vjp([at = record.save("index", at), d, sizes = src.sizes()](const Tensor& g, Needs need) -> Grads {
-                         Grads gs(2);
-                         Tensor indices = *at;
-                         if (need[0]) gs[0] = scatter(g, d, indices, number(0.0));
-                         if (need[1]) {
-                           Tensor part = gather(g, d, indices);
-                           gs[1] = part.sizes() == sizes ? part : in_corner(part, sizes);
-                         }
-                         return gs;
-                       });
-                     });
-}
-static Tensor scatter_sum(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool in_place) {
-  return scatter_any(op, "ScatterAddBackward0", x, dim, index, src, ScatterReduce::Add, in_place,
-                     [&](Recorder& record, const Tensor& at, int64_t d) {
-                       record.vjp([at = record.save("index", at, 1), d, sizes = src.sizes()](const Tensor& g, Needs need) -> Grads {
-                         Grads gs(2);
-                         if (need[0]) gs[0] = g;
-                         if (need[1]) {
-                           Tensor part = gather(g, d, *at);
-                           gs[1] = part.sizes() == sizes ? part : in_corner(part, sizes);
-                         }
-                         return gs;
-                       });
-                     });
-}
-Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
-  return scatter_put("scatter", x, dim, index, src, false);
-}
-Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
-  return scatter_sum("scatter_add", x, dim, index, src, false);
-}
-static Tensor scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
-  return scatter_put("scatter_", x, dim, index, src, true);
-}
-static Tensor scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
-  return scatter_sum("scatter_add_", x, dim, index, src, true);
-}
-
-static Tensor scatter_with(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, const std::string& reduce,
-                           bool in_place) {
-  check(reduce == "add" || reduce == "multiply", op, "(): reduce argument must be either add or multiply, got ", reduce);
-  bool adds = reduce == "add";
-  return scatter_any(op, "ScatterBackward2", x, dim, index, src, adds ? ScatterReduce::Add : ScatterReduce::Multiply, in_place,
-                     [&](Recorder& record, const Tensor&, int64_t) {
-                       record.vjp([](const Tensor&) -> Tensor {
-                         fail(ErrorKind::NotImplemented, "the derivative for 'scatter' with reduce= is not implemented; use scatter_add");
-                       });
-                     });
-}
-static Tensor scatter_reduced(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, const std::string& reduce) {
-  return scatter_with("scatter", x, dim, index, src, reduce, false);
-}
-static Tensor scatter_reduced_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, const std::string& reduce) {
-  return scatter_with("scatter_", x, dim, index, src, reduce, true);
-}
-
-// ---- flat indices
-
-static Tensor take(const Tensor& x, const Tensor& index) {
-  check(index.dtype() == DType::Int64, "take(): Expected a long tensor for index, but got ", index.dtype());
-  check_index(x.numel() > 0 || index.numel() == 0, "take(): tried to take from an empty tensor");
-  return lg::index(reshape(x, {-1}), {index});
-}
-static Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int64_t> dim) {
-  if (!dim) return gather(reshape(x, {-1}), 0, reshape(indices, {-1}));
-  check(x.dim() == indices.dim(), "take_along_dim(): input and indices should have the same number of dimensions, but got ", x.dim(),
-        " dimensions for input, and ", indices.dim(), " dimensions for indices");
-  int64_t d = wrap_dim("take_along_dim", x, *dim);
-  Dims xs = x.sizes(), is = indices.sizes();
-  xs[d] = is[d] = 1;
-  Dims common = broadcast_sizes("take_along_dim", xs, is);
-  Dims x_sizes = common, index_sizes = common;
-  x_sizes[d] = x.size(d);
-  index_sizes[d] = indices.size(d);
-  return gather(expand(x, x_sizes), d, expand(indices, index_sizes));
+static Tensor put_(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate) {
+  return put_any("put_", x, index, source, accumulate, true);
 }
 
 // ---- embedding: rows of a table
@@ -518,7 +526,7 @@ Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_id
   Tensor at;
   {
     NoGrad guard;
-    at = reshape(as_int64("embedding", indices), {-1});
+    at = reshape(cast(indices, DType::Int64), {-1});
   }
   if (!at.is_meta() && at.numel()) {
     int64_t extremes[2];
@@ -535,9 +543,9 @@ Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_id
     weight.kernels().index_rows(y.strided(), dense.strided(), at.strided(), 1, weight.size(0), weight.size(1));
   }
   if (Recorder record{"EmbeddingBackward0", y, weight})
-    record.vjp([at = record.save("indices", at), rows = weight.size(0), columns = weight.size(1), padding_idx,
+    record.vjp([at = record.save("indices", indices), rows = weight.size(0), columns = weight.size(1), padding_idx,
                 scale_grad_by_freq](const Tensor& g) {
-      Tensor indices = *at, flat = reshape(g, {-1, columns});
+      Tensor indices = reshape(cast(*at, DType::Int64), {-1}), flat = reshape(g, {indices.numel(), columns});
       if (scale_grad_by_freq) {
         Tensor count = index_add(zeros({rows}, g.dtype()), 0, indices, ones({indices.numel()}, g.dtype()), int64_t(1));
         flat = flat / unsqueeze(index_select(count, 0, indices), 1);
@@ -548,10 +556,6 @@ Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_id
   return y;
 }
 
-static Tensor gather_sparse(const Tensor& x, int64_t dim, const Tensor& index, bool sparse_grad) {
-  check(!sparse_grad, "gather(): sparse gradients are not supported; pass sparse_grad=False");
-  return gather(x, dim, index);
-}
 static Tensor index_put_python(const Tensor& x, PyObject* indices, const Tensor& values, bool accumulate) {
   return index_put(x, indices_from_python(indices), values, accumulate);
 }
@@ -567,22 +571,17 @@ void def_index(Ops& ops) {
   ops.def("index_add", &index_add, "input"_a, "dim"_a, "index"_a, "source"_a, kw_only, "alpha"_a = 1,
           "input[index[i]] += alpha * source[i] along `dim`, in order.");
   ops.def("index_add_", &index_add_, "input"_a, "dim"_a, "index"_a, "source"_a, kw_only, "alpha"_a = 1, "index_add in place.").method_only();
-  ops.def("index_copy", &index_copy, "input"_a, "dim"_a, "index"_a, "source"_a, "input[index[i]] = source[i] along `dim`.").inplace();
-  ops.def("index_fill", &index_fill, "input"_a, "dim"_a, "index"_a, "value"_a.or_number(), "input[index[i]] = value along `dim`.").inplace();
-  ops.def("gather", &gather, "input"_a, "dim"_a, "index"_a, "Values at `index` along `dim`.");
-  ops.def("gather", &gather_sparse, "input"_a, "dim"_a, "index"_a, kw_only, "sparse_grad"_a, "Values at `index` along `dim`.");
-  ops.def("scatter", &scatter, "input"_a, "dim"_a, "index"_a, "src"_a, "Values of `src` put at `index` along `dim`.");
-  ops.def("scatter", &scatter, "input"_a, "dim"_a, "index"_a, "value"_a.or_number(), "One value put at `index` along `dim`.");
-  ops.def("scatter", &scatter_reduced, "input"_a, "dim"_a, "index"_a, "src"_a, kw_only, "reduce"_a, "Values added or multiplied in.");
-  ops.def("scatter", &scatter_reduced, "input"_a, "dim"_a, "index"_a, "value"_a.or_number(), kw_only, "reduce"_a, "One value added or multiplied in.");
-  ops.def("scatter_", &scatter_, "input"_a, "dim"_a, "index"_a, "src"_a, "scatter in place.").method_only();
-  ops.def("scatter_", &scatter_, "input"_a, "dim"_a, "index"_a, "value"_a.or_number(), "scatter in place.");
-  ops.def("scatter_", &scatter_reduced_, "input"_a, "dim"_a, "index"_a, "src"_a, kw_only, "reduce"_a, "scatter in place.");
-  ops.def("scatter_", &scatter_reduced_, "input"_a, "dim"_a, "index"_a, "value"_a.or_number(), kw_only, "reduce"_a, "scatter in place.");
-  ops.def("scatter_add", &scatter_add, "input"_a, "dim"_a, "index"_a, "src"_a, "Values of `src` added at `index` along `dim`, in order.");
-  ops.def("scatter_add_", &scatter_add_, "input"_a, "dim"_a, "index"_a, "src"_a, "scatter_add in place.").method_only();
+  ops.def("index_copy", &index_copy, "input"_a, "dim"_a, "index"_a, "source"_a, "input[index[i]] = source[i] along `dim`.");
+  ops.def("index_copy_", &index_copy_, "input"_a, "dim"_a, "index"_a, "source"_a, "index_copy in place.").method_only();
+  ops.def("index_fill", &index_fill_tensor, "input"_a, "dim"_a, "index"_a, "value"_a, "input[index[i]] = value along `dim`.");
+  ops.def("index_fill", &index_fill, "input"_a, "dim"_a, "index"_a, "value"_a, "input[index[i]] = value along `dim`.");
+  ops.def("index_fill_", &index_fill_tensor_, "input"_a, "dim"_a, "index"_a, "value"_a, "index_fill in place.").method_only();
+  ops.def("index_fill_", &index_fill_, "input"_a, "dim"_a, "index"_a, "value"_a, "index_fill in place.").method_only();
+  ops.def("masked_scatter", &masked_scatter, "input"_a, "mask"_a, "source"_a, "Elements of `source`, in order, where the mask is true.");
+  ops.def("masked_scatter_", &masked_scatter_, "input"_a, "mask"_a, "source"_a, "masked_scatter in place.").method_only();
+  ops.def("put", &put_flat, "input"_a, "index"_a, "source"_a, "accumulate"_a = false, "Elements put, or added, at flat positions.");
+  ops.def("put_", &put_, "input"_a, "index"_a, "source"_a, "accumulate"_a = false, "put in place.").method_only();
   ops.def("take", &take, "input"_a, "index"_a, "Elements at flat positions.");
-  ops.def("take_along_dim", &take_along_dim, "input"_a, "indices"_a, "dim"_a = None, "Values at `indices` along `dim`, broadcast.");
   ops.def("index_put", &index_put_python, "input"_a, "indices"_a, "values"_a, "accumulate"_a = false, "Values put at index tensors.").no_out();
   ops.def("index_put_", &index_put_python_, "input"_a, "indices"_a, "values"_a, "accumulate"_a = false, "index_put in place.");
   ops.def("embedding", &embedding, "weight"_a, "indices"_a, "padding_idx"_a = -1, "scale_grad_by_freq"_a = false, "sparse"_a = false,

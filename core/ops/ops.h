@@ -51,6 +51,7 @@ Tensor imag(const Tensor& x);
 // ---- shape.cpp (views share storage; each is recorded)
 Tensor view(const Tensor& x, const Dims& size);
 Tensor reshape(const Tensor& x, const Dims& size);
+Tensor alias(const Tensor& x);                               // a view of all of x
 Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim);
 Tensor expand(const Tensor& x, const Dims& size);            // -1 keeps a size
 Tensor permute(const Tensor& x, const Dims& dims);

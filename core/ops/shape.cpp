@@ -30,6 +30,12 @@ static Tensor reshaped_view(const char* name, const Tensor& x, Dims sizes, Dims 
   return y;
 }
 
+Tensor alias(const Tensor& x) {
+  Tensor y = make_view(x, x.sizes(), x.strides(), x.offset());
+  if (Recorder record{"AliasBackward0", y, x}) record.vjp([](const Tensor& g) { return g; });
+  return y;
+}
+
 Tensor view(const Tensor& x, const Dims& size) {
   Dims sizes = infer_size("view", size, x.numel()), strides;
   check(view_strides(x.sizes(), x.strides(), sizes, &strides), "view: view size is not compatible with input tensor's size and "
@@ -41,7 +47,7 @@ Tensor view(const Tensor& x, const Dims& size) {
 Tensor reshape(const Tensor& x, const Dims& size) {
   Dims sizes = infer_size("reshape", size, x.numel()), strides;
   if (view_strides(x.sizes(), x.strides(), sizes, &strides))
-    return reshaped_view("ViewBackward0", x, std::move(sizes), std::move(strides));
+    return reshaped_view(x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0", x, std::move(sizes), std::move(strides));
   Tensor dense = clone(x), y;
   dense = contiguous(dense);
   // A view in memory, but nobody else can see the copy: no view for autograd.
@@ -175,6 +181,7 @@ static Tensor movedim(const Tensor& x, const Dims& source, const Dims& destinati
         "contain the same number of dims as destination (", destination, " dims)");
   int64_t n = x.dim();
   Dims order(n, -1), taken(n, 0);
+  if (n == 0) return alias(x);
   for (int64_t i = 0; i < source.size(); ++i) {
     int64_t s = wrap_dim("movedim", x, source[i]), d = wrap_dim("movedim", x, destination[i]);
     check(!taken[s] && order[d] < 0, "movedim: repeated dim in `source` (", source, ") or `destination` (", destination, ")");
@@ -484,7 +491,7 @@ Tensor cat(const Tensors& xs, int64_t dim) {
   for (size_t k = 0; k < xs.size(); ++k) {
     const Tensor& x = xs[k];
     if (is_skipped(x) && model->dim() != 1) {
-      lengths.push_back(0);
+      lengths.push_back(-1);
       continue;
     }
     check(x.dim() == model->dim(), "cat: Tensors must have same number of dimensions: got ", model->dim(), " and ", x.dim());
@@ -497,7 +504,7 @@ Tensor cat(const Tensors& xs, int64_t dim) {
   Tensor y = make_tensor(sizes, joined_dtype(xs), xs[0].device());
   int64_t at = 0;
   for (size_t k = 0; k < xs.size(); ++k) {
-    if (lengths[k] == 0) continue;
+    if (lengths[k] <= 0) continue;
     Dims part = sizes;
     part[dim] = lengths[k];
     Tensor place = make_alias(y, std::move(part), y.strides(), at * y.stride(dim));
@@ -509,8 +516,9 @@ Tensor cat(const Tensors& xs, int64_t dim) {
       Grads gs(lengths.size());
       int64_t at = 0;
       for (int64_t k = 0; k < lengths.size(); ++k) {
-        if (need[k] && (lengths[k] || g.dim() == 1)) gs[k] = narrow(g, dim, at, lengths[k]);
-        at += lengths[k];
+        bool skipped = lengths[k] < 0;
+        if (need[k]) gs[k] = skipped ? zeros({0}, g.dtype(), g.device()) : narrow(g, dim, at, lengths[k]);
+        at += skipped ? 0 : lengths[k];
       }
       return gs;
     });
@@ -648,7 +656,56 @@ static Tensor diag_embed(const Tensor& x, int64_t offset, int64_t dim1, int64_t 
 
 static Tensor diag(const Tensor& x, int64_t offset) {
   check(x.dim() == 1 || x.dim() == 2, "diag(): Supports 1D or 2D tensors. Got ", x.dim(), "D");
-  return x.dim() == 1 ? diag_embed(x, offset, 0, 1) : clone(diagonal(x, offset, 0, 1));
+  if (x.dim() == 1) return diag_embed(x, offset, 0, 1);
+  Tensor y;
+  {
+    NoGrad guard;
+    y = clone(diagonal(x, offset, 0, 1));
+  }
+  if (Recorder record{"DiagonalBackward0_copy", y, x})
+    record.vjp([sizes = x.sizes(), offset](const Tensor& g) {
+      return embed("DiagonalBackwardBackward0", g, sizes, [=](const Tensor& t) { return diagonal(t, offset, 0, 1); });
+    });
+  return y;
+}
+
+// ---- a copy with one part replaced
+
+// The part is view(x); its place in the gradient of x is zero.
+template <class View>
+static Tensor with_part(const char* node, const Tensor& x, const Tensor& src, View view) {
+  Tensor y;
+  {
+    NoGrad guard;
+    y = clone(x);
+    Tensor place = view(y);
+    check(place.sizes() == src.sizes(), "expected src to have a size equal to the slice of self. src size = ", src.sizes(),
+          ", slice size = ", place.sizes());
+    copy_(place, src);
+  }
+  if (Recorder record{node, y, x, src})
+    record.vjp([node, view, sizes = src.sizes()](const Tensor& g, Needs need) -> Grads {
+      return {need[0] ? with_part(node, g, zeros(sizes, g.dtype(), g.device()), view) : none, need[1] ? view(g) : none};
+    });
+  return y;
+}
+static Tensor select_scatter(const Tensor& x, const Tensor& src, int64_t dim, int64_t index) {
+  return with_part("SelectScatterBackward0", x, src, [=](const Tensor& t) { return select(t, dim, index); });
+}
+static Tensor slice_scatter(const Tensor& x, const Tensor& src, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
+                            int64_t step) {
+  return with_part("SliceScatterBackward0", x, src, [=](const Tensor& t) { return slice(t, dim, start, end, step); });
+}
+static Tensor diagonal_scatter(const Tensor& x, const Tensor& src, int64_t offset, int64_t dim1, int64_t dim2) {
+  return with_part("DiagonalScatterBackward0", x, src, [=](const Tensor& t) { return diagonal(t, offset, dim1, dim2); });
+}
+static Tensor as_strided_scatter(const Tensor& x, const Tensor& src, const Dims& size, const Dims& stride, std::optional<int64_t> offset) {
+  return with_part("AsStridedScatterBackward0", x, src, [=, geometry = Geometry{x.sizes(), x.strides(), 0}](const Tensor& t) {
+    // The strides speak of x's memory, so a gradient is laid out as x was.
+    bool same = t.strides() == geometry.strides && t.offset() == 0;
+    Tensor dense = same ? t : copy_(make_strided(geometry.sizes, geometry.strides, t.dtype(), t.device()), t);
+    return as_strided(dense, size, stride, offset);
+  });
 }
 
 // ---- in place on the geometry alone: the tensor itself becomes the view
@@ -692,9 +749,17 @@ static Tensor set_(const Tensor& x, const Tensor& source) {
 static Tensor expand_as(const Tensor& x, const Tensor& other) { return expand(x, other.sizes()); }
 static Tensor view_as(const Tensor& x, const Tensor& other) { return view(x, other.sizes()); }
 static Tensor reshape_as(const Tensor& x, const Tensor& other) { return reshape(x, other.sizes()); }
-static Tensor squeeze_one(const Tensor& x, const Dims& dims) { return squeeze(x, dims); }
+static Tensor squeeze_one(const Tensor& x, int64_t dim) { return squeeze(x, {dim}); }
+static Tensor squeeze_several(const Tensor& x, const Dims& dims) {
+  return squeezed("SqueezeBackward2", x, dims.empty() ? Dims() : wrap_dims("squeeze", dims, std::max<int64_t>(x.dim(), 1)));
+}
+static Tensor movedim_one(const Tensor& x, int64_t source, int64_t destination) { return movedim(x, Dims{source}, Dims{destination}); }
 static Tensor squeeze_all(const Tensor& x) { return squeeze(x); }
-static Tensor ravel(const Tensor& x) { return reshape(x, {-1}); }
+static Tensor ravel(const Tensor& x) { return view(contiguous(x), {-1}); }
+static Tensor resize_as_(const Tensor& x, const Tensor& other) { return resize_(x, other.sizes()); }
+static bool is_set_to(const Tensor& x, const Tensor& other) {
+  return x->storage == other->storage && x.offset() == other.offset() && x.sizes() == other.sizes() && x.strides() == other.strides();
+}
 static Tensor roll_default(const Tensor& x, const Dims& shifts, const std::optional<Dims>& dims) {
   return roll(x, shifts, dims.value_or(Dims()));
 }
@@ -707,7 +772,8 @@ void def_shape(Ops& ops) {
   ops.def("ravel", &ravel, "input"_a, "All elements in one dimension.");
   ops.def("unflatten", &unflatten, "input"_a, "dim"_a, "sizes"_a, "Splits a dimension into several.");
   ops.def("squeeze", &squeeze_all, "input"_a, "Without dimensions of size 1.").no_out();
-  ops.def("squeeze", &squeeze_one, "input"_a, "dim"_a, "Without the named dimensions, where they have size 1.").no_out();
+  ops.def("squeeze", &squeeze_one, "input"_a, "dim"_a, "Without the named dimension, if it has size 1.").no_out();
+  ops.def("squeeze", &squeeze_several, "input"_a, "dim"_a, "Without the named dimensions, where they have size 1.").no_out();
   ops.def("unsqueeze", &unsqueeze, "input"_a, "dim"_a, "With a dimension of size 1 put in.");
   ops.def("expand", &expand, "input"_a, "size"_a.varargs(), "A view with dimensions of size 1 repeated; -1 keeps a size.").method_only();
   ops.def("expand_as", &expand_as, "input"_a, "other"_a, "Expanded to the shape of `other`.").method_only();
@@ -715,17 +781,28 @@ void def_shape(Ops& ops) {
   ops.def("view_as", &view_as, "input"_a, "other"_a, "A view in the shape of `other`.").method_only();
   ops.def("reshape_as", &reshape_as, "input"_a, "other"_a, "In the shape of `other`.").method_only();
   ops.def("permute", &permute, "input"_a, "dims"_a.varargs(), "Dimensions in another order.");
-  ops.def("transpose", &transpose, "input"_a, "dim0"_a, "dim1"_a, "Two dimensions swapped.").alias("swapaxes").alias("swapdims");
+  ops.def("transpose", &transpose, "input"_a, "dim0"_a, "dim1"_a, "Two dimensions swapped.").alias("swapdims");
+  ops.def("swapaxes", &transpose, "input"_a, "axis0"_a, "axis1"_a, "Two dimensions swapped.");
   ops.def("t", &t, "input"_a, "Transpose of a matrix; a vector is returned as it is.");
+  ops.def("movedim", &movedim_one, "input"_a, "source"_a, "destination"_a, "A dimension moved to a new place.").alias("moveaxis");
   ops.def("movedim", &movedim, "input"_a, "source"_a, "destination"_a, "Dimensions moved to new places.").alias("moveaxis");
   ops.def("select", &select, "input"_a, "dim"_a, "index"_a, "One slice along `dim`.");
   ops.def("narrow", &narrow, "input"_a, "dim"_a, "start"_a, "length"_a, "`length` slices along `dim`, from `start`.");
   ops.def("diagonal", &diagonal, "input"_a, "offset"_a = 0, "dim1"_a = 0, "dim2"_a = 1, "A diagonal, as a view.");
   ops.def("diag_embed", &diag_embed, "input"_a, "offset"_a = 0, "dim1"_a = -2, "dim2"_a = -1, "Matrices with given diagonals.");
   ops.def("diag", &diag, "input"_a, "diagonal"_a = 0, "Diagonal of a matrix, or matrix of a diagonal.");
+  ops.def("select_scatter", &select_scatter, "input"_a, "src"_a, "dim"_a, "index"_a, "A copy with one slice replaced by `src`.");
+  ops.def("slice_scatter", &slice_scatter, "input"_a, "src"_a, "dim"_a = 0, "start"_a = None, "end"_a = None, "step"_a = 1,
+          "A copy with a range of slices replaced by `src`.");
+  ops.def("diagonal_scatter", &diagonal_scatter, "input"_a, "src"_a, "offset"_a = 0, "dim1"_a = 0, "dim2"_a = 1,
+          "A copy with a diagonal replaced by `src`.");
+  ops.def("as_strided_scatter", &as_strided_scatter, "input"_a, "src"_a, "size"_a, "stride"_a, "storage_offset"_a = None,
+          "A copy with what as_strided looks at replaced by `src`.");
   ops.def("as_strided", &as_strided, "input"_a, "size"_a, "stride"_a, "storage_offset"_a = None, "Any look at the storage.");
   ops.def("unfold", &unfold, "input"_a, "dimension"_a, "size"_a, "step"_a, "Windows along a dimension, as a view.").method_only();
   ops.def("split", &split, "tensor"_a, "split_size"_a, "dim"_a = 0, "Parts of equal size along `dim`.").no_out();
+  ops.def("split", &split, "tensor"_a, "split_size_or_sections"_a, "dim"_a = 0, "Parts of equal size along `dim`.").no_out();
+  ops.def("split", &split_with_sizes, "tensor"_a, "split_size"_a, "dim"_a = 0, "Parts of given sizes.").no_out();
   ops.def("split", &split_with_sizes, "tensor"_a, "split_size_or_sections"_a, "dim"_a = 0, "Parts of given sizes.").no_out();
   ops.def("split_with_sizes", &split_with_sizes, "input"_a, "split_sizes"_a, "dim"_a = 0, "Parts of given sizes.").no_out();
   ops.def("chunk", &chunk, "input"_a, "chunks"_a, "dim"_a = 0, "At most `chunks` parts along `dim`.").no_out();
@@ -741,9 +818,13 @@ void def_shape(Ops& ops) {
   ops.def("squeeze_", &squeeze_dims_, "input"_a, "dim"_a, "squeeze in place.").method_only();
   ops.def("unsqueeze_", &unsqueeze_, "input"_a, "dim"_a, "unsqueeze in place.").method_only();
   ops.def("transpose_", &transpose_, "input"_a, "dim0"_a, "dim1"_a, "transpose in place.").method_only();
+  ops.def("swapdims_", &transpose_, "input"_a, "dim0"_a, "dim1"_a, "transpose in place.").method_only();
+  ops.def("swapaxes_", &transpose_, "input"_a, "axis0"_a, "axis1"_a, "transpose in place.").method_only();
   ops.def("t_", &t_, "input"_a, "t in place.").method_only();
   ops.def("as_strided_", &as_strided_, "input"_a, "size"_a, "stride"_a, "storage_offset"_a = None, "as_strided in place.");
   ops.def("resize_", &resize_, "input"_a, "size"_a.varargs(), "Another size in place; new elements are uninitialised.").method_only();
+  ops.def("resize_as_", &resize_as_, "input"_a, "other"_a, "The size of `other`, in place.").method_only();
+  ops.def("is_set_to", &is_set_to, "input"_a, "tensor"_a, "Do both look at the same memory in the same way?").method_only();
   ops.def("set_", &set_, "input"_a, "source"_a, "Looks at the memory of `source` from now on.").method_only();
 }
 

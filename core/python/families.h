@@ -11,6 +11,7 @@
   X(create)            \
   X(shape)             \
   X(index)             \
+  X(scatter)           \
   X(reduce)            \
   X(norm)              \
   X(loss)              \

@@ -3,6 +3,7 @@
 #include "python/indexing.h"
 
 #include "ops/ops.h"
+#include "ops/reduce.h"
 #include "python/convert.h"
 #include "python/tensor.h"
 
@@ -28,6 +29,20 @@ bool is_index_tensor(PyObject* o) {
   return is_tensor(o) || PyList_Check(o) || PyTuple_Check(o) || PyRange_Check(o) || (PySequence_Check(o) && !PyUnicode_Check(o) && !PyBytes_Check(o));
 }
 
+/// An old habit of NumPy's, which PyTorch still knows: a short list with a sequence, slice, None or ... in it is a tuple.
+Object key_tuple(PyObject* key) {
+  if (PyTuple_Check(key)) return Object::borrow(key);
+  if (PyList_Check(key) && PyList_GET_SIZE(key) < 32) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(key); ++i) {
+      PyObject* o = PyList_GET_ITEM(key, i);
+      if (!is_tensor(o) && !PySequence_Check(o) && !PySlice_Check(o) && o != Py_None && !is_ellipsis(o)) continue;
+      warn("Using a non-tuple sequence for multidimensional indexing is deprecated; write x[tuple(seq)] for x[seq].");
+      return Object::steal(PyList_AsTuple(key));
+    }
+  }
+  return Object::steal(PyTuple_Pack(1, key));
+}
+
 bool is_mask(const Tensor& t) { return t.dtype() == DType::Bool || t.dtype() == DType::UInt8; }
 
 std::optional<int64_t> bound(PyObject* o) {
@@ -45,7 +60,7 @@ Tensor take_slice(const Tensor& x, int64_t dim, PyObject* key, bool keep_whole) 
   std::optional<int64_t> step = bound(s->step), start = bound(s->start), stop = bound(s->stop);
   check_value(step.value_or(1) != 0, "slice step cannot be zero");
   check_value(step.value_or(1) > 0, "step must be greater than zero: leafgrad slices go forward, flip() reverses");
-  bool whole = !step.has_value() && !start.has_value() && !stop.has_value();
+  bool whole = step.value_or(1) == 1 && start.value_or(0) == 0 && stop.value_or(INT64_MAX) >= x.size(dim);
   return whole && !keep_whole ? x : slice(x, dim, start, stop, step.value_or(1));
 }
 
@@ -78,7 +93,7 @@ struct Parsed {
 };
 
 Parsed parse(const Tensor& x, PyObject* key) {
-  Object tuple = PyTuple_Check(key) ? Object::borrow(key) : Object::steal(PyTuple_Pack(1, key));
+  Object tuple = key_tuple(key);
   Py_ssize_t n = PyTuple_GET_SIZE(tuple.get());
   // First pass: how many dimensions does the key speak of?
   SmallVec<Tensor, 4> tensors(static_cast<size_t>(n));
@@ -93,17 +108,13 @@ Parsed parse(const Tensor& x, PyObject* key) {
     if (!is_index_tensor(o)) bad_key(o);
     tensors[size_t(i)] = index_tensor(o);
     const Tensor& t = tensors[size_t(i)];
-    check_index(is_integral(t.dtype()), "tensors used as indices must be long, int, byte or bool tensors, got ", t.dtype());
+    check_index(is_mask(t) || t.dtype() == DType::Int64 || t.dtype() == DType::Int32, "tensors used as indices must be long, int, byte or bool tensors, got ", t.dtype());
     specified += is_mask(t) ? t.dim() : 1;
-    if (t.dtype() == DType::UInt8 &&
-        PyErr_WarnEx(PyExc_UserWarning, "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
-                     1) < 0)
-      throw PythonError();
   }
-  check_index(specified <= x.dim(), x.dim() == 0 && specified ? "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to "
-              "convert a 0-dim tensor to a number; too many indices" : "too many indices", " for tensor of dimension ", x.dim());
+  check_index(specified <= x.dim(), x.dim() == 0 ? "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim "
+              "tensor to a number; too many indices" : "too many indices", " for tensor of dimension ", x.dim());
   Parsed p{x, {}, false};
-  bool single = n == 1;
+  bool single = PySlice_Check(key);
   int64_t dim = 0;   // of the view made so far
   int64_t axis = 0;  // of x
   int64_t folded = 0;  // dimensions of masks beyond the one slot that each takes in `indices`
@@ -123,18 +134,13 @@ Parsed parse(const Tensor& x, PyObject* key) {
     } else if (PySlice_Check(o)) {
       p.view = take_slice(p.view, dim++, o, single);
       ++axis;
-    } else if (PyBool_Check(o)) {
+    } else if (PyBool_Check(o) || (t && t.dim() == 0 && is_mask(t))) {
+      // A truth value is a mask of a new dimension.
       p.view = unsqueeze(p.view, dim);
-      put(full({1}, o == Py_True, DType::Bool));
+      put(t ? reshape(cast(t, DType::Bool), {1}) : full({1}, o == Py_True, DType::Bool));
       ++dim;
-    } else if (!t) {
-      p.view = select_at(p.view, dim, position(o), axis++);
-    } else if (t.dim() == 0 && !is_mask(t)) {
-      p.view = select_at(p.view, dim, item_of(t).to<int64_t>(), axis++);
-    } else if (t.dim() == 0) {
-      p.view = unsqueeze(p.view, dim);
-      put(reshape(t, {1}));
-      ++dim;
+    } else if (!t || t.dim() == 0) {
+      p.view = select_at(p.view, dim, t ? item_of(t).to<int64_t>() : position(o), axis++);
     } else {
       put(t);
       dim += is_mask(t) ? t.dim() : 1;
@@ -152,31 +158,14 @@ Tensor get_item(const Tensor& x, PyObject* key) {
   Parsed p = parse(x, key);
   if (p.advanced) return index(p.view, p.indices);
   if (!p.view.is(x)) return p.view;
-  // x[...], x[()]: a view of its own.
-  Tensor y = make_view(x, x.sizes(), x.strides(), x.offset());
-  if (Recorder record{"AliasBackward0", y, x}) record.vjp([](const Tensor& g) { return g; });
-  return y;
+  return alias(x);  // x[...], x[()]: a view of its own
 }
 
 /// What is assigned, as a tensor that `x` can take.
 static Tensor value_for(const Tensor& x, PyObject* value) {
   if (is_tensor(value)) return as_tensor_handle(value);
-  if (is_number(value)) {
-    if (PyLong_Check(value) && !PyBool_Check(value) && is_integral(x.dtype(), false)) {
-      int64_t v = integer_from_python(value);
-      int bits = int(8 * itemsize(x.dtype()));
-      bool fits = x.dtype() == DType::UInt8 ? v >= -255 && v <= 255
-                : bits == 64 || (v >= -(int64_t(1) << (bits - 1)) && v < (int64_t(1) << (bits - 1)));
-      check(fits, "value cannot be converted to type ", x.dtype(), " without overflow: ", v);
-    }
-    return cast(wrapped_number(value), x.dtype());
-  }
-  if (!is_index_tensor(value))
-    fail(ErrorKind::Type, "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", name(x.dtype()), " tensor");
-  Object args = Object::steal(PyTuple_Pack(1, value)), dtype = Object::steal(dtype_to_python(x.dtype()));
-  Object kwargs = Object::steal(Py_BuildValue("{s:O}", "dtype", dtype.get()));
-  Object made = Object::steal(call_python("leafgrad._core", "as_tensor", args.get(), kwargs.get()));
-  return as_tensor_handle(made.get());
+  if (!is_number(value)) fail(ErrorKind::Type, "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", scalar_type_name(x.dtype()), "Tensor");
+  return full({}, scalar_from_python(value), x.dtype(), x.device());
 }
 
 /// Leading dimensions of size 1 of a value do not count.
@@ -196,8 +185,8 @@ void set_item(const Tensor& x, PyObject* key, PyObject* object) {
     copy_(p.view, v);
     return;
   }
-  Tensor typed = value.dtype() == x.dtype() || value.dim() ? value : to_dtype(value, x.dtype());
-  index_put_(p.view, p.indices, typed, /*accumulate=*/false);
+  Tensor typed = value.numel() == 1 ? to_dtype(value, x.dtype()) : value;
+  index_put_(p.view, p.indices, without_leading_ones(typed, 0), /*accumulate=*/false);
 }
 
 Tensors indices_from_python(PyObject* sequence) {

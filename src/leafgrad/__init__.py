@@ -15,6 +15,7 @@ from ._determinism import *
 from ._dtype_info import finfo, iinfo
 from ._printing import get_printoptions, printoptions, set_printoptions
 from ._queries import *
+from ._rearranging import *
 from ._typed_tensors import *
 from . import autograd
 from .autograd import (

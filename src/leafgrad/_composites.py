@@ -116,7 +116,7 @@ def atleast_1d(*tensors: Any) -> Any:
 
 def atleast_2d(*tensors: Any) -> Any:
     """Each tensor with at least two dimensions; ``(n,)`` becomes ``(1, n)``."""
-    return _at_least(2, lambda tensor: tensor.reshape(1, -1), tensors)
+    return _at_least(2, lambda tensor: tensor.reshape(1, 1) if tensor.dim() == 0 else tensor.unsqueeze(0), tensors)
 
 
 def atleast_3d(*tensors: Any) -> Any:
@@ -185,7 +185,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """The tensors expanded to their common shape."""
     tensors = _tensors(tensors)
     shape = broadcast_shapes(*(tensor.shape for tensor in tensors))
-    return tuple(tensor.expand(shape) for tensor in tensors)
+    return tuple(tensor if tensor.shape == shape else tensor.expand(shape) for tensor in tensors)
 
 
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:

@@ -122,6 +122,7 @@ class Op:
     complex_grad: bool = True  # also on complex128, if that is in `dtypes`
     pointwise: bool = False  # takes tensors of any shape, so empty, 0-d and strided ones as well
     inplace: bool = True  # the method `name_`, if there is one, is this operator
+    any_layout: bool = True  # takes tensors however they lie in memory
     parity: bool = True  # PyTorch has it under the same name
     rtol: float = 1.0  # factor on the dtype's tolerance
 
