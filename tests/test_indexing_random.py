@@ -240,6 +240,13 @@ def test_an_index_that_shares_memory_with_gaps_is_read_before_the_write():
 
 
 @pytest.mark.leafgrad_only
+def test_an_index_on_the_same_numpy_array_is_read_before_the_write():
+    array = np.array([1, 1, 0, 2])
+    leafgrad.from_numpy(array)[:3].scatter_(0, leafgrad.from_numpy(array)[1:], 2**40)
+    assert array.tolist() == [2**40] * 3 + [2]
+
+
+@pytest.mark.leafgrad_only
 @pytest.mark.parametrize("op", ["scatter", "scatter_add"])
 def test_only_the_corner_of_a_larger_source_gets_a_gradient(op):
     x = leafgrad.zeros(3, 4, requires_grad=True)

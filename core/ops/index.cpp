@@ -1,6 +1,7 @@
 // Operators that read and write at indices.  Every index is checked before anything is read or written.
 #include <algorithm>
 
+#include "ops/evaluate.h"
 #include "ops/index.h"
 #include "ops/reduce.h"
 #include "python/convert.h"
@@ -26,24 +27,17 @@ void check_range(const char* op, ErrorKind kind, const Tensor& index, int64_t lo
 
 Tensor at_least_1d(const Tensor& t) { return t.dim() ? t : make_alias(t, {1}, {1}, t.offset()); }
 
-// The elements from the first to past the last that a tensor reaches, and whether it reaches all between.
-struct Reach {
-  int64_t begin, end;
-  bool dense;
-  explicit Reach(const Tensor& t) : begin(t.offset() * itemsize(t.dtype())), end(begin) {
-    int64_t last = 0;
-    for (int64_t d = 0; d < t.dim(); ++d) last += (t.size(d) - 1) * t.stride(d);
-    if (t.numel()) end += (last + 1) * itemsize(t.dtype());
-    dense = last + 1 == t.numel();
-  }
-};
-
 Tensor kept_apart(const char* op, const Tensor& x, const Tensor& t) {
-  if (!t || t->storage != x->storage) return t;
-  Reach ours(x), theirs(t);
-  if (ours.end <= theirs.begin || theirs.end <= ours.begin) return t;
-  check(!ours.dense || !theirs.dense, op, ": unsupported operation: some elements of the input tensor and the written-to tensor refer "
-        "to a single memory location. Please clone() the tensor before performing the operation.");
+  if (!t || t.is_meta() || t.numel() == 0) return t;
+  // The very same elements are no trouble to pointwise operators; here each write may change what is read next.
+  bool same = t.data() == x.data() && itemsize(t.dtype()) == itemsize(x.dtype()) && t.sizes() == x.sizes() && t.strides() == x.strides();
+  check(!same, op, ": unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+        "location. Please clone() the tensor before performing the operation.");
+  if (x->storage == t->storage) return apart_from(x, t);
+  // Two storages can lie on one array of NumPy's.
+  auto begin = [](const Tensor& a) { return static_cast<const char*>(a->storage->data); };
+  auto end = [&](const Tensor& a) { return begin(a) + a->storage->bytes; };
+  if (end(x) <= begin(t) || end(t) <= begin(x)) return t;
   NoGrad guard;
   return clone(t);
 }

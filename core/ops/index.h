@@ -10,7 +10,7 @@ namespace lg {
 Tensor as_int64(const char* op, const Tensor& index);
 /// Indices in [low, size); the error names the offender.
 void check_range(const char* op, ErrorKind kind, const Tensor& index, int64_t low, int64_t size, int64_t dim);
-/// `t`, read while x is written: refused where both are plain blocks of memory that meet, else out of the way.
+/// `t`, read while x is written: refused where it is x or certainly lies across it, else out of the way.
 Tensor kept_apart(const char* op, const Tensor& x, const Tensor& t);
 /// A 0-dim tensor seen as a vector of one.
 Tensor at_least_1d(const Tensor& t);
