@@ -360,3 +360,13 @@ def test_layer_norm_needs_no_input_for_the_gradient_of_its_bias():
     x, bias = leafgrad.randn(3, 4), leafgrad.zeros(4, requires_grad=True)
     functional.layer_norm(x, [4], None, bias).sum().backward()
     assert bias.grad.tolist() == [3, 3, 3, 3]
+
+
+def test_a_zero_dim_integer_beside_max_is_the_other_tensor():
+    assert leafgrad.tensor([1, 9]).max(leafgrad.tensor(5)).tolist() == [5, 9]
+    assert leafgrad.min(leafgrad.tensor([1, 9]), leafgrad.tensor(5)).tolist() == [1, 5]
+
+
+def test_sum_to_size_of_bools_counts():
+    x = leafgrad.tensor([[True, True], [False, True]])
+    assert x.sum_to_size(1, 2).tolist() == [[1, 2]] and x.sum_to_size(1, 2).dtype == leafgrad.int64

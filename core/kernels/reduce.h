@@ -180,9 +180,12 @@ struct ReducePlan {
 
   ReducePlan(const Strided& y, const Strided& x) {
     Dims order;
-    for (int64_t d = 0; d < x.ndim; ++d)
-      if (x.sizes[d] != 1) order.push_back(d);
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return x.strides[a] > x.strides[b]; });
+    for (int64_t d = 0; d < x.ndim; ++d) {
+      if (x.sizes[d] == 1) continue;
+      int64_t at = order.size();
+      while (at > 0 && x.strides[order[at - 1]] < x.strides[d]) --at;
+      order.insert(at, d);
+    }
     for (int64_t d : order) {
       if (y.ndim && y.sizes[d] == x.sizes[d]) keep(x.sizes[d], x.strides[d], y.strides[d]);
       else reduce(x.sizes[d], x.strides[d]);

@@ -124,7 +124,7 @@ Tensor sum_to_size(const Tensor& x, const Dims& sizes) {
     if (d < extra || (sizes[d - extra] == 1 && x.size(d) != 1)) dims.push_back(d);
   Reduction r("sum_to_size", x, dims, true);
   r.result = sizes;
-  Tensor y = total(x, r, x.dtype(), false);
+  Tensor y = total(x, r, sum_dtype(x, {}), false);
   if (Recorder record{"SumBackward1", y, x})
     record.vjp([mask = r.mask, sizes = x.sizes()](const Tensor& g) {
       Dims kept = sizes;
@@ -699,7 +699,8 @@ void def_sums(Ops& ops) {
   ops.def("nanmean", &nanmean, "input"_a, "dim"_a = None, "keepdim"_a = false, kw_only, "dtype"_a = None,
           "Mean of the elements that are not NaN.");
   ops.def("count_nonzero", &count_nonzero, "input"_a, "dim"_a = None, "Number of elements that are not zero.").no_out();
-  ops.def("sum_to_size", &sum_to_size, "input"_a, "size"_a.varargs(), "Sum over the dimensions that broadcasting `size` "
+  ops.def("sum_to_size", +[](const Tensor& x, const Dims& size) { return size.empty() ? sum(x) : sum_to_size(x, size); },
+          "input"_a, "size"_a.varargs(), "Sum over the dimensions that broadcasting `size` "
           "to the shape of `input` would add or stretch.").method_only();
   ops.def("prod", static_cast<Tensor (*)(const Tensor&, std::optional<DType>)>(&prod), "input"_a, kw_only,
           "dtype"_a = None, "Product of all elements, or along `dim`.");
@@ -709,9 +710,10 @@ void def_sums(Ops& ops) {
 template <auto of_all, auto along, auto of_two>
 void def_extreme(Ops& ops, const char* name, const char* doc) {
   ops.def(name, +[](const Tensor& x) { return of_all(x); }, "input"_a, doc);
+  // Before `dim`, which a 0-dim integer tensor would fit as well.
+  ops.def(name, +[](const Tensor& x, const Tensor& other) { return of_two(x, other); }, "input"_a, "other"_a, doc);
   ops.def(name, +[](const Tensor& x, int64_t dim, bool keepdim) { return along(x, dim, keepdim); }, "input"_a, "dim"_a,
           "keepdim"_a = false, doc).returns({"values", "indices"});
-  ops.def(name, +[](const Tensor& x, const Tensor& other) { return of_two(x, other); }, "input"_a, "other"_a, doc);
 }
 
 Tensor max_of_all(const Tensor& x) { return extreme_of_all("max", "MaxBackward1", x, true); }
