@@ -193,7 +193,11 @@ class GraphTask {
     if (node->extra && node->extra->post_hooks) seen_by_hooks = grads;
     if (grads[0]) {
       const Tensor& leaf = node->leaf;
+      // A first gradient is taken over, and a second handle would force a copy: what hooks see is the leaf's afterwards.
+      bool taken_over = !seen_by_hooks.empty() && !leaf->grad && !grad_enabled();
+      if (taken_over) seen_by_hooks[0] = Tensor();
       accumulate_into(leaf, std::move(grads[0]));
+      if (taken_over) seen_by_hooks[0] = make_alias(Tensor::borrow(leaf->grad));
       run_post_accumulate_hooks(leaf);
     }
     if (node->extra && node->extra->post_hooks) {

@@ -105,7 +105,7 @@ Tensor unpack_saved(NodeObject* node, SavedTensor& saved) {
     check(!node->released, node->name, ": Trying to backward through the graph a second time (or directly access saved "
           "tensors after they have already been freed). Saved intermediate values of the graph are freed when you call "
           ".backward() or autograd.grad(). If a value computed before links two graphs (a hidden state, a running loss), "
-          "detach() it; pass retain_graph=True to the first backward only if you really need the same graph twice.");
+          "detach() it. Specify retain_graph=True in the first backward only if you really need the same graph twice.");
     return {};
   }
   Node history = saved.is_output ? Node::borrow(node) : saved.grad_fn;

@@ -400,7 +400,9 @@ static Tensor heaviside(const Tensor& a, const Tensor& b) {
 static Tensor nextafter(const Tensor& a, const Tensor& b) {
   Tensor y = evaluate(Row::nextafter, a, b);
   if (Recorder record{"NextafterBackward0", y, a, b})
-    record.vjp([](const Tensor&) -> Grads { fail(ErrorKind::Runtime, "derivative for nextafter is not implemented"); });
+    record.vjp([moves = cast(ne(a, b), y.dtype())](const Tensor& g, Needs need) -> Grads {
+      return {need[0] ? g * moves : none, need[1] ? zeros_like(g) : none};  // b only says which way
+    });
   return y;
 }
 /// The derivative of a polygamma is the next one.

@@ -164,6 +164,9 @@ PyObject* grad_accumulator(PyObject*, PyObject* leaf) {
   });
 }
 PyObject* task_id(PyObject*, PyObject*) { return PyLong_FromLongLong(current_task_id()); }
+PyObject* running_node(PyObject*, PyObject*) {
+  return Py_NewRef(current_node ? reinterpret_cast<PyObject*>(current_node) : Py_None);
+}
 PyObject* is_checkpoint_valid(PyObject*, PyObject*) { return PyBool_FromLong(!is_backward_limited()); }
 PyObject* will_execute(PyObject*, PyObject* node) {
   return guarded([&]() -> PyObject* {
@@ -215,6 +218,7 @@ PyMethodDef functions[] = {
     {"is_anomaly_check_nan_enabled", is_anomaly_nan, METH_NOARGS, "Does anomaly mode look for NaN?"},
     {"_grad_accumulator", grad_accumulator, METH_O, "The AccumulateGrad node of a leaf."},
     {"_current_graph_task_id", task_id, METH_NOARGS, "Number of the running backward; -1 outside."},
+    {"_current_autograd_node", running_node, METH_NOARGS, "The node whose backward is running; None outside."},
     {"_is_checkpoint_valid", is_checkpoint_valid, METH_NOARGS, "No backward with inputs is running."},
     {"_will_engine_execute_node", will_execute, METH_O, nullptr},
     {"_increment_version", increment_version, METH_O, nullptr},

@@ -69,7 +69,7 @@ static void retain(PyObject* weak, const Tensor& grad) {
 void run_tensor_hooks(NodeObject* node, Grads& grads) {
   if (node->kind == NodeKind::Accumulate) {
     TensorExtra* extra = node->leaf->extra;
-    if (!extra || !extra->hooks || !grads[0]) return;
+    if (!extra || !extra->hooks) return;
     Object functions = extra->hooks;
     grads[0] = call_tensor_hooks(functions.get(), grads[0]);
     return;
@@ -77,7 +77,7 @@ void run_tensor_hooks(NodeObject* node, Grads& grads) {
   if (!node->extra) return;
   auto hooks = node->extra->tensor_hooks;  // a copy: a hook may register more
   for (auto& h : hooks)
-    if (!h.retains && h.functions && grads[h.nr]) grads[h.nr] = call_tensor_hooks(h.functions.get(), grads[h.nr]);
+    if (!h.retains && h.functions) grads[h.nr] = call_tensor_hooks(h.functions.get(), grads[h.nr]);
   for (auto& h : hooks)
     if (h.retains && h.functions) retain(h.functions.get(), grads[h.nr]);
 }

@@ -289,7 +289,8 @@ PyObject* get_data(PyObject* self, void*) {
 }
 int put_data(PyObject* self, PyObject* value, void*) {
   return guarded_int([&] {
-    check_type(value && is_tensor(value), "Variable data has to be a tensor, but got ", value ? Py_TYPE(value)->tp_name : "nothing");
+    check(value != nullptr, "Deleting tensor data is not allowed. Delete tensor instead!");
+    check_type(is_tensor(value), "Variable data has to be a tensor, but got ", Py_TYPE(value)->tp_name);
     TensorObject *t = raw(self), *v = raw(value);
     check(!requires_grad(self_of(self)) || is_inexact(v->dtype), "data set to a tensor that requires gradients must be floating "
           "point or complex dtype");
