@@ -329,6 +329,29 @@ def test_matrix_products_of_unfit_shapes_are_refused():
     assert torch.ones(0, 3).t().matmul(torch.ones(0, 2)).tolist() == [[0.0, 0.0]] * 3
 
 
+def test_tensors_of_two_devices_are_refused():
+    here, there, index = (
+        torch.ones(2, 3),
+        torch.ones(2, 3, device="meta"),
+        torch.zeros(2, dtype=torch.int64, device="meta"),
+    )
+    refuses(
+        (RuntimeError, NotImplementedError),
+        lambda: here + there,
+        lambda: here @ there.t(),
+        lambda: torch.mm(there, here.t()),
+        lambda: torch.cat([here, there]),
+        lambda: here.gather(1, index[:, None]),
+        lambda: here[index],
+        lambda: here.index_select(0, index),
+        lambda: F.linear(here, there),
+        lambda: F.embedding(index, here),
+        lambda: F.cross_entropy(here, index),
+        lambda: torch.where(there > 0, here, here),
+        lambda: here.copy_(there),
+    )
+
+
 def test_broadcasting_that_cannot_be_names_both_sizes():
     with pytest.raises(RuntimeError, match=r"size of tensor a \(3\) must match the size of tensor b \(4\)"):
         torch.ones(2, 3) + torch.ones(4)

@@ -1,10 +1,11 @@
 // The engine: runs every node once, after all its users, latest first.
 //
-// A GraphTask is one backward.  It first walks the graph to count each node's users, then keeps the nodes whose users have
-// all run in a heap by sequence number.  Nothing recurses: a graph of a million nodes needs no deeper stack than one of two.
-// What a task knows of a node stands in the node itself (NodeState), claimed by the first task that meets it; a second
-// backward over the same nodes at the same time (another thread, a hook) keeps its states in a map of its own.
-// Order at a node: tensor hooks, retain_grad, capture for autograd.grad, node pre-hooks, the rule, node post-hooks.
+// A GraphTask is one backward.  It first walks the graph to count each node's users, then keeps the nodes whose users
+// have all run in a heap by sequence number.  Nothing recurses: a graph of a million nodes needs no deeper stack than
+// one of two. What a task knows of a node stands in the node itself (NodeState), claimed by the first task that meets
+// it; a second backward over the same nodes at the same time (another thread, a hook) keeps its states in a map of its
+// own. Order at a node: tensor hooks, retain_grad, capture for autograd.grad, node pre-hooks, the rule, node
+// post-hooks.
 #include "autograd/engine.h"
 
 #include <algorithm>
@@ -26,7 +27,7 @@ thread_local int64_t task_id = -1;
 thread_local GraphTask* task = nullptr;
 thread_local bool limited = false;  // a backward on this stack was given inputs
 int64_t next_task_id = 0;
-constexpr int max_depth = 60;           // nested backwards on one stack; deeper ones go to a fresh thread
+constexpr int max_depth = 60;            // nested backwards on one stack; deeper ones go to a fresh thread
 constexpr int max_total_depth = 10000;   // beyond this it is taken for endless
 constexpr int signal_check_period = 64;  // nodes between looks for Ctrl-C
 
@@ -193,7 +194,8 @@ class GraphTask {
     if (node->extra && node->extra->post_hooks) seen_by_hooks = grads;
     if (grads[0]) {
       const Tensor& leaf = node->leaf;
-      // A first gradient is taken over, and a second handle would force a copy: what hooks see is the leaf's afterwards.
+      // A first gradient is taken over, and a second handle would force a copy: what hooks see is the leaf's
+      // afterwards.
       bool taken_over = !seen_by_hooks.empty() && !leaf->grad && !grad_enabled();
       if (taken_over) seen_by_hooks[0] = Tensor();
       accumulate_into(leaf, std::move(grads[0]));
@@ -218,7 +220,8 @@ class GraphTask {
       try {
         results = node->apply(node, grads);
         check_results(node, results);
-        if (anomaly.enabled && anomaly.check_nan) [[unlikely]] check_nan(node, results);
+        if (anomaly.enabled && anomaly.check_nan) [[unlikely]]
+          check_nan(node, results);
       } catch (...) {
         current_node = before;
         throw;
@@ -234,8 +237,8 @@ class GraphTask {
   void check_results(NodeObject* node, Grads& results) {
     // A rule of ours may leave trailing inputs out: they have no gradient.
     if (node->kind != NodeKind::Function && results.size() < node->edges.size()) results.resize(node->edges.size());
-    check(results.size() >= node->edges.size(), "Function ", node->name, " returned an invalid number of gradients - expected ",
-          node->edges.size(), ", but got ", results.size());
+    check(results.size() >= node->edges.size(), "Function ", node->name,
+          " returned an invalid number of gradients - expected ", node->edges.size(), ", but got ", results.size());
     for (size_t i = 0; i < node->edges.size(); ++i) {
       const Edge& edge = node->edges[i];
       if (!edge.node || !results[i]) continue;
@@ -315,9 +318,7 @@ Grads run_on_new_thread(BackwardRequest& request) {
     limited = was_limited;
     try {
       result = run_here(request);
-    } catch (const PythonError&) {
-      PyErr_Fetch(&type, &value, &trace);
-    } catch (...) {
+    } catch (const PythonError&) { PyErr_Fetch(&type, &value, &trace); } catch (...) {
       error = std::current_exception();
     }
     PyGILState_Release(gil);

@@ -13,8 +13,10 @@ void Recorder::start(const char* name, std::span<const Tensor> outputs, std::spa
   if (!differentiable) return;
   node_ = make_node(name);
   for (const Tensor& x : inputs) {
-    if (x) node_->edges.push_back(gradient_edge(x));
-    else node_->edges.emplace_back();
+    if (x)
+      node_->edges.push_back(gradient_edge(x));
+    else
+      node_->edges.emplace_back();
   }
   for (const Tensor& y : outputs) {
     OutputMeta& meta = node_->outputs.emplace_back();
@@ -65,7 +67,8 @@ static void pack_saved(SavedTensor& slot, const Tensor& t, const Object& pack, c
   Tensor passed = make_alias(t);
   slot.packed = Object::steal(PyObject_CallOneArg(pack.get(), passed.py()));
   if (!slot.packed) throw PythonError();
-  check(t.version() == slot.version, "A saved tensor pack hook is modifying its input in place. Tensors passed as input "
+  check(t.version() == slot.version,
+        "A saved tensor pack hook is modifying its input in place. Tensors passed as input "
         "to pack hook can not be modified in-place.");
   slot.unpack = unpack;
   if (!slot.is_output && requires_grad(t)) {
@@ -76,7 +79,8 @@ static void pack_saved(SavedTensor& slot, const Tensor& t, const Object& pack, c
 }
 
 void save_tensor(SavedTensor& slot, const Tensor& t, bool is_output) {
-  check(!t->inference, "Inference tensors cannot be saved for backward. Clone it in normal mode to use it in autograd.");
+  check(!t->inference,
+        "Inference tensors cannot be saved for backward. Clone it in normal mode to use it in autograd.");
   slot.is_output = is_output;
   slot.version = t.version();
   if (const SavedHooks* hooks = saved_hooks_top()) return pack_saved(slot, t, hooks->pack, hooks->unpack);
@@ -84,9 +88,11 @@ void save_tensor(SavedTensor& slot, const Tensor& t, bool is_output) {
 }
 
 void register_saved_hooks(const NodeObject* node, SavedTensor& slot, const Object& pack, const Object& unpack) {
-  check(!node->released, "Calling register_hooks on a saved tensor after it has been freed. Saved intermediate values of the "
+  check(!node->released,
+        "Calling register_hooks on a saved tensor after it has been freed. Saved intermediate values of the "
         "graph are freed when you call .backward() or autograd.grad().");
-  check(!slot.unpack, "Calling register_hooks on a saved tensor whose hooks have already been set. Only one pair of hooks is "
+  check(!slot.unpack,
+        "Calling register_hooks on a saved tensor whose hooks have already been set. Only one pair of hooks is "
         "allowed at a time.");
   check(bool(slot.tensor), "Calling register_hooks on a saved tensor with value None is forbidden");
   Tensor t = slot.tensor;
@@ -97,22 +103,26 @@ void register_saved_hooks(const NodeObject* node, SavedTensor& slot, const Objec
 static std::string describe(const SavedTensor& saved) {
   const Tensor& t = saved.tensor;
   return text(saved.is_output ? "its saved result" : "its saved input", saved.name ? " '" : "",
-              saved.name ? saved.name : "", saved.name ? "'" : "", ", a ", name(t.dtype()), " tensor of shape ", t.sizes());
+              saved.name ? saved.name : "", saved.name ? "'" : "", ", a ", name(t.dtype()), " tensor of shape ",
+              t.sizes());
 }
 
 Tensor unpack_saved(NodeObject* node, SavedTensor& saved) {
   if (node->released || (!saved.tensor && !saved.unpack)) {
-    check(!node->released, node->name, ": Trying to backward through the graph a second time (or directly access saved "
-          "tensors after they have already been freed). Saved intermediate values of the graph are freed when you call "
-          ".backward() or autograd.grad(). If a value computed before links two graphs (a hidden state, a running loss), "
-          "detach() it. Specify retain_graph=True in the first backward only if you really need the same graph twice.");
+    check(
+        !node->released, node->name,
+        ": Trying to backward through the graph a second time (or directly access saved "
+        "tensors after they have already been freed). Saved intermediate values of the graph are freed when you call "
+        ".backward() or autograd.grad(). If a value computed before links two graphs (a hidden state, a running loss), "
+        "detach() it. Specify retain_graph=True in the first backward only if you really need the same graph twice.");
     return {};
   }
   Node history = saved.is_output ? Node::borrow(node) : saved.grad_fn;
   if (saved.unpack) {
     Object got = Object::steal(PyObject_CallOneArg(saved.unpack.get(), saved.packed.get()));
     if (!got) throw PythonError();
-    check_type(is_tensor(got.get()), "Output of saved tensor unpack_hook expected to be a Tensor but got result of type ",
+    check_type(is_tensor(got.get()),
+               "Output of saved tensor unpack_hook expected to be a Tensor but got result of type ",
                Py_TYPE(got.get())->tp_name);
     Tensor plain = make_alias(Tensor::borrow(reinterpret_cast<TensorObject*>(got.get())));
     if (!history) return plain;
@@ -123,9 +133,11 @@ Tensor unpack_saved(NodeObject* node, SavedTensor& saved) {
   const Tensor& t = saved.tensor;
   if (t.version() != saved.version) [[unlikely]] {
     const char* writer = t->version->writer;
-    fail(ErrorKind::Runtime, node->name, ": one of the variables needed for gradient computation has been modified by an "
-         "inplace operation: ", describe(saved), ", is at version ", t.version(), "; expected version ", saved.version,
-         " instead. ", writer ? "The last write was by " : "", writer ? writer : "", writer ? ". " : "",
+    fail(ErrorKind::Runtime, node->name,
+         ": one of the variables needed for gradient computation has been modified by an "
+         "inplace operation: ",
+         describe(saved), ", is at version ", t.version(), "; expected version ", saved.version, " instead. ",
+         writer ? "The last write was by " : "", writer ? writer : "", writer ? ". " : "",
          "Clone it before that write, or write after backward.");
   }
   if (!saved.is_output || !grad_enabled()) return t;

@@ -14,7 +14,8 @@ namespace {
 template <int N>
 class Walk {
  public:
-  Walk(int64_t ndim, const int64_t* sizes, const int64_t* const (&strides)[N], int64_t start) : ndim_(ndim), sizes_(sizes) {
+  Walk(int64_t ndim, const int64_t* sizes, const int64_t* const (&strides)[N], int64_t start)
+      : ndim_(ndim), sizes_(sizes) {
     for (int k = 0; k < N; ++k) strides_[k] = strides[k];
     for (int64_t d = ndim - 1; d >= 0; --d) {
       at_[d] = start % sizes[d];
@@ -42,9 +43,12 @@ class Walk {
 
 template <class T>
 inline T add(T a, T b) {
-  if constexpr (std::is_same_v<T, bool>) return a || b;
-  else if constexpr (std::is_integral_v<T>) return T(std::make_unsigned_t<T>(a) + std::make_unsigned_t<T>(b));
-  else return T(Compute<T>(a) + Compute<T>(b));
+  if constexpr (std::is_same_v<T, bool>)
+    return a || b;
+  else if constexpr (std::is_integral_v<T>)
+    return T(std::make_unsigned_t<T>(a) + std::make_unsigned_t<T>(b));
+  else
+    return T(Compute<T>(a) + Compute<T>(b));
 }
 
 template <class T>
@@ -109,14 +113,16 @@ void index_rows(Strided y, Strided x, Strided index, int64_t outer, int64_t rows
   char* out = y.as<char>();
   const int64_t* at = index.as<const int64_t>();
   int64_t step = index.ndim ? index.strides[0] : 0;
-  parallel_for(outer * count, std::max<int64_t>(1, default_grain / std::max<int64_t>(inner, 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t k = begin; k < end; ++k)
-      std::memcpy(out + k * bytes, in + (k / count * rows + at[k % count * step]) * bytes, size_t(bytes));
-  });
+  parallel_for(outer * count, std::max<int64_t>(1, default_grain / std::max<int64_t>(inner, 1)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t k = begin; k < end; ++k)
+                   std::memcpy(out + k * bytes, in + (k / count * rows + at[k % count * step]) * bytes, size_t(bytes));
+               });
 }
 
-/// y[o, index[i], ...] += x[o, i, ...] for contiguous x and y seen as (outer, rows, inner).  Threads take outer blocks or
-/// columns, never the same element, and each adds in the order of the indices: the bits do not depend on their number.
+/// y[o, index[i], ...] += x[o, i, ...] for contiguous x and y seen as (outer, rows, inner).  Threads take outer blocks
+/// or columns, never the same element, and each adds in the order of the indices: the bits do not depend on their
+/// number.
 void index_add_rows(Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner) {
   int64_t count = index.numel();
   const int64_t* at = index.as<const int64_t>();
@@ -132,9 +138,10 @@ void index_add_rows(Strided y, Strided x, Strided index, int64_t outer, int64_t 
       }
     };
     if (outer > 1) {
-      parallel_for(outer, std::max<int64_t>(1, default_grain / std::max<int64_t>(count * inner, 1)), [&](int64_t begin, int64_t end) {
-        for (int64_t o = begin; o < end; ++o) columns(o, 0, inner);
-      });
+      parallel_for(outer, std::max<int64_t>(1, default_grain / std::max<int64_t>(count * inner, 1)),
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t o = begin; o < end; ++o) columns(o, 0, inner);
+                   });
     } else {
       int64_t grain = std::max<int64_t>(16, default_grain / std::max<int64_t>(count, 1));
       parallel_for(inner, grain, [&](int64_t begin, int64_t end) { columns(0, begin, end); });
@@ -176,8 +183,10 @@ void index_write(Strided y, Strided values, const int64_t* positions, int64_t co
       for (int64_t c = 0; c < inner; ++c, w.next()) store(to[w.offset[0]], from[c]);
     }
   };
-  if (accumulate) dispatch_all(y.dtype, [&]<class T>() { run.template operator()<T>([](T& a, T b) { a = add(a, b); }); });
-  else dispatch_size(itemsize(y.dtype), [&]<class T>() { run.template operator()<T>([](T& a, T b) { a = b; }); });
+  if (accumulate)
+    dispatch_all(y.dtype, [&]<class T>() { run.template operator()<T>([](T& a, T b) { a = add(a, b); }); });
+  else
+    dispatch_size(itemsize(y.dtype), [&]<class T>() { run.template operator()<T>([](T& a, T b) { a = b; }); });
 }
 
 /// extremes[0], [1] = least and greatest index, of at least one.

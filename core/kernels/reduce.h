@@ -1,10 +1,11 @@
 // The reduction loop: one way through memory for every reduction over any set of dimensions.
 //
-// A reduction is a small struct R: `lift` takes an element to R::Value, `merge` joins two values (scalars or whole vector
-// registers), `identity` starts, `plain` says that lifting leaves the bits as they are, and `centred` that `lift` also gets
-// a value that belongs to the output.  `reduce` picks the loop from the strides: rows of contiguous memory with many vector
-// lanes, or, where the kept dimension is the contiguous one, bundles of columns.  Partial results are merged as a tree
-// whose shape depends on sizes only: sums are as accurate as pairwise summation, and bits do not depend on threads.
+// A reduction is a small struct R: `lift` takes an element to R::Value, `merge` joins two values (scalars or whole
+// vector registers), `identity` starts, `plain` says that lifting leaves the bits as they are, and `centred` that
+// `lift` also gets a value that belongs to the output.  `reduce` picks the loop from the strides: rows of contiguous
+// memory with many vector lanes, or, where the kept dimension is the contiguous one, bundles of columns.  Partial
+// results are merged as a tree whose shape depends on sizes only: sums are as accurate as pairwise summation, and bits
+// do not depend on threads.
 #pragma once
 
 #include <algorithm>
@@ -113,8 +114,10 @@ void reduce_row(const R& r, Tree<R>& tree, const typename R::In* x, int64_t n, i
                 typename R::Value centre) {
   for (int64_t i = 0; i < n; i += row_block) {
     int64_t m = std::min(row_block, n - i);
-    if (stride == 1 && std::is_arithmetic_v<typename R::Value>) tree.push(reduce_block(r, x + i, m, centre));
-    else tree.push(reduce_strided_block(r, x + i * stride, m, stride, centre));
+    if (stride == 1 && std::is_arithmetic_v<typename R::Value>)
+      tree.push(reduce_block(r, x + i, m, centre));
+    else
+      tree.push(reduce_strided_block(r, x + i * stride, m, stride, centre));
   }
 }
 
@@ -144,7 +147,7 @@ class Columns {
         }
       }
       for (; i < end; ++i)
-        for (int64_t j = 0; j < count_; ++j) 
+        for (int64_t j = 0; j < count_; ++j)
           level[j] = R::merge(level[j], r.lift(x[i * stride + j], centre[R::centred ? j : 0]));
       if (pending_ == period) carry();
     }
@@ -174,9 +177,9 @@ class Columns {
 
 /// Dimensions of a reduction: which are kept, which are reduced, outermost first by stride, neighbours joined.
 struct ReducePlan {
-  Dims kept, kept_x, kept_y;   // sizes; strides in x and in y
-  Dims reduced, reduced_x;     // sizes; strides in x
-  bool by_columns;             // the innermost kept dimension is the contiguous one
+  Dims kept, kept_x, kept_y;  // sizes; strides in x and in y
+  Dims reduced, reduced_x;    // sizes; strides in x
+  bool by_columns;            // the innermost kept dimension is the contiguous one
 
   ReducePlan(const Strided& y, const Strided& x) {
     Dims order;
@@ -187,8 +190,10 @@ struct ReducePlan {
       order.insert(at, d);
     }
     for (int64_t d : order) {
-      if (y.ndim && y.sizes[d] == x.sizes[d]) keep(x.sizes[d], x.strides[d], y.strides[d]);
-      else reduce(x.sizes[d], x.strides[d]);
+      if (y.ndim && y.sizes[d] == x.sizes[d])
+        keep(x.sizes[d], x.strides[d], y.strides[d]);
+      else
+        reduce(x.sizes[d], x.strides[d]);
     }
     if (reduced.empty()) reduce(1, 1);
     by_columns = !kept.empty() && kept_x.back() == 1 && reduced_x.back() != 1;
@@ -290,8 +295,8 @@ template <class R>
   }
 }
 
-/// y = finish(reduction of x).  `y` has x's dimensions, size 1 where reduced, or none at all, and is contiguous.  `centre`, where the
-/// reduction uses one, holds a value for each output, laid out as y.
+/// y = finish(reduction of x).  `y` has x's dimensions, size 1 where reduced, or none at all, and is contiguous.
+/// `centre`, where the reduction uses one, holds a value for each output, laid out as y.
 template <class R, class Out, class Finish>
 void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typename R::Value* centre = nullptr) {
   using A = typename R::Value;
@@ -306,8 +311,10 @@ void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typena
   // The hot small case: all of a contiguous tensor.
   if (outputs == 1 && total <= row_block && x.contiguous()) {
     const A c = R::centred ? *centre : A();
-    if constexpr (std::is_arithmetic_v<A>) *out = finish(reduce_block(r, in, total, c));
-    else *out = finish(reduce_strided_block(r, in, total, 1, c));
+    if constexpr (std::is_arithmetic_v<A>)
+      *out = finish(reduce_block(r, in, total, c));
+    else
+      *out = finish(reduce_strided_block(r, in, total, 1, c));
     return;
   }
   const ReducePlan plan(y, x);
@@ -330,16 +337,16 @@ void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typena
                          auto* f = static_cast<Finished*>(context);
                          f->out[to] = f->finish(value);
                        }};
-    parallel_for(tasks, grain, [&](int64_t first, int64_t last) {
-      reduce_tasks(r, plan, in, centre, first, last, 0, outer, sink);
-    });
+    parallel_for(tasks, grain,
+                 [&](int64_t first, int64_t last) { reduce_tasks(r, plan, in, centre, first, last, 0, outer, sink); });
     return;
   }
   Scratch scratch(size_t(slices * outputs) * sizeof(A));
   A* partial = scratch.as<A>();
   parallel_for(slices, 1, [&](int64_t first, int64_t last) {
     for (int64_t s = first; s < last; ++s) {
-      const Sink<A> sink{partial + s * outputs, [](void* row, int64_t to, A value) { static_cast<A*>(row)[to] = value; }};
+      const Sink<A> sink{partial + s * outputs,
+                         [](void* row, int64_t to, A value) { static_cast<A*>(row)[to] = value; }};
       reduce_tasks(r, plan, in, centre, 0, tasks, s * slice, std::min(outer, (s + 1) * slice), sink);
     }
   });

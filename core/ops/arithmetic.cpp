@@ -1,5 +1,5 @@
-// Pointwise operators that are more than a row: those with `alpha`, rounding modes, numbers that change the rule, masks,
-// three inputs and more, and the activations whose gradient is one pass.
+// Pointwise operators that are more than a row: those with `alpha`, rounding modes, numbers that change the rule,
+// masks, three inputs and more, and the activations whose gradient is one pass.
 #include <cmath>
 
 #include "kernels/table.h"
@@ -10,7 +10,8 @@ namespace {
 
 using Unary = Tensor (*)(const Tensor&);
 
-/// In place: where autograd does not look on, `write` overwrites x; otherwise `apart` gives a new tensor that x becomes.
+/// In place: where autograd does not look on, `write` overwrites x; otherwise `apart` gives a new tensor that x
+/// becomes.
 template <class Apart, class Write>
 Tensor in_place(const char* name, const Tensor& x, bool records, Apart apart, Write write) {
   if (records) return assign(name, x, apart());
@@ -81,10 +82,12 @@ Tensor add_scaled_(const char* name, const char* node, Row row, const Tensor& x,
 
 void check_not_bool(const Tensor& a, const Tensor& b) {
   if (a.dtype() != DType::Bool && b.dtype() != DType::Bool) return;
-  check(!(a.dtype() == DType::Bool && b.dtype() == DType::Bool),
-        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
-        "instead.");
-  fail(ErrorKind::Runtime, "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+  check(
+      !(a.dtype() == DType::Bool && b.dtype() == DType::Bool),
+      "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+      "instead.");
+  fail(ErrorKind::Runtime,
+       "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
        "invert a mask, use the `~` or `logical_not()` operator instead.");
 }
 
@@ -156,10 +159,12 @@ Tensor rounded_quotient(Row row, const Tensor& a, const Tensor& b) {
 
 Tensor rounded_quotient_(const char* name, Row row, Tensor (*apart)(const Tensor&, const Tensor&), const Tensor& a,
                          const Tensor& b) {
-  return in_place(name, a, recording(a, b), [&] { return apart(a, b); }, [&] {
-    check_divisor(compute_dtype(row, result_type(a, b)), b);
-    evaluate_into(row, a, b);
-  });
+  return in_place(
+      name, a, recording(a, b), [&] { return apart(a, b); },
+      [&] {
+        check_divisor(compute_dtype(row, result_type(a, b)), b);
+        evaluate_into(row, a, b);
+      });
 }
 
 /// Records y = a - b whole(a / b).
@@ -170,10 +175,12 @@ void record_remainder(const char* node_number, const char* node, const Tensor& y
   } else if (a->wrapped_number) {
     if (Recorder record{"torch::autograd::NotImplemented", y, b})
       record.vjp([](const Tensor&) -> Tensor {
-        fail(ErrorKind::Runtime, "derivative for remainder(number, tensor) is not implemented; make the number a tensor");
+        fail(ErrorKind::Runtime,
+             "derivative for remainder(number, tensor) is not implemented; make the number a tensor");
       });
   } else if (Recorder record{node, y, a, b}) {
-    record.vjp([sa = record.save("self", a, 1), sb = record.save("other", b, 1), rounding](const Tensor& g, Needs need) -> Grads {
+    record.vjp([sa = record.save("self", a, 1), sb = record.save("other", b, 1), rounding](const Tensor& g,
+                                                                                           Needs need) -> Grads {
       return {need[0] ? g : none, need[1] ? -(g * div(*sa, *sb, rounding)) : none};
     });
   }
@@ -188,8 +195,8 @@ struct QuotientRule {
 };
 
 Rounding rounding_from(const std::string& mode) {
-  check(mode == "floor" || mode == "trunc", "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '",
-        mode, "'");
+  check(mode == "floor" || mode == "trunc",
+        "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", mode, "'");
   return mode == "floor" ? Rounding::Floor : Rounding::Trunc;
 }
 
@@ -229,18 +236,21 @@ static Tensor div_rounded(const Tensor& a, const Tensor& b, const std::optional<
 static Tensor div_rounded_(const Tensor& a, const Tensor& b, const std::optional<std::string>& mode) {
   if (!mode) return div_(a, b);
   const Rounding r = rounding_from(*mode);
-  return in_place("div_", a, recording(a, b), [&] { return div(a, b, r); }, [&] {
-    const Row row = r == Rounding::Floor ? Row::div_floor : Row::div_trunc;
-    check_divisor(compute_dtype(row, result_type(a, b)), b);
-    evaluate_into(row, a, b);
-  });
+  return in_place(
+      "div_", a, recording(a, b), [&] { return div(a, b, r); },
+      [&] {
+        const Row row = r == Rounding::Floor ? Row::div_floor : Row::div_trunc;
+        check_divisor(compute_dtype(row, result_type(a, b)), b);
+        evaluate_into(row, a, b);
+      });
 }
 
 Tensor floor_divide(const Tensor& a, const Tensor& b) {
   Tensor y = rounded_quotient(Row::div_floor, a, b);
   if (Recorder record{"torch::autograd::NotImplemented", y, a, b})
     record.vjp([](const Tensor&) -> Grads {
-      fail(ErrorKind::Runtime, "derivative for floor_divide is not implemented. It is zero almost everywhere: detach() the "
+      fail(ErrorKind::Runtime,
+           "derivative for floor_divide is not implemented. It is zero almost everywhere: detach() the "
            "inputs, or use div(..., rounding_mode='floor'), whose gradient is zero.");
     });
   return y;
@@ -276,8 +286,10 @@ std::optional<Row> cheap_power(DType result, const Scalar& e) {
     if (v == 3) return Row::cube;
   }
   if (!is_inexact(result)) return {};
-  return v == 0.5 ? std::optional(Row::sqrt) : v == -0.5 ? std::optional(Row::rsqrt)
-       : v == -1 ? std::optional(Row::reciprocal) : std::nullopt;
+  return v == 0.5    ? std::optional(Row::sqrt)
+         : v == -0.5 ? std::optional(Row::rsqrt)
+         : v == -1   ? std::optional(Row::reciprocal)
+                     : std::nullopt;
 }
 
 Tensor power_value(const Tensor& a, const Tensor& b) {
@@ -294,7 +306,9 @@ Tensor power_value(const Tensor& a, const Tensor& b) {
 }
 
 Scalar minus_one(const Scalar& e) {
-  return e.is_integral() ? Scalar(e.to<int64_t>() - 1) : e.is_complex() ? Scalar(e.to<complex128>() - 1.) : Scalar(e.to<double>() - 1);
+  return e.is_integral()  ? Scalar(e.to<int64_t>() - 1)
+         : e.is_complex() ? Scalar(e.to<complex128>() - 1.)
+                          : Scalar(e.to<double>() - 1);
 }
 
 /// d(a**e)/da = e a**(e-1), and 0 for e = 0 whatever a is.
@@ -326,12 +340,11 @@ Tensor pow(const Tensor& a, const Tensor& b) {
     if (Recorder record{"PowBackward0", y, a}) record.vjp(NumberPowerRule{record.save("self", a), value_of(b)});
   } else if (a->wrapped_number) {
     if (Recorder record{"PowBackward2", y, b})
-      record.vjp([sa = record.save("self", a), sb = record.save("exponent", b), sy = record.save("result", y)](const Tensor& g) {
-        return power_gradient_exponent(g, *sa, *sb, *sy);
-      });
+      record.vjp([sa = record.save("self", a), sb = record.save("exponent", b), sy = record.save("result", y)](
+                     const Tensor& g) { return power_gradient_exponent(g, *sa, *sb, *sy); });
   } else if (Recorder record{"PowBackward1", y, a, b}) {
-    record.vjp([sa = record.save("self", a), sb = record.save("exponent", b),
-                sy = record.save("result", y, 1)](const Tensor& g, Needs need) -> Grads {
+    record.vjp([sa = record.save("self", a), sb = record.save("exponent", b), sy = record.save("result", y, 1)](
+                   const Tensor& g, Needs need) -> Grads {
       const Tensor a = *sa, b = *sb;
       return {need[0] ? power_gradient_base(g, a, b) : none, need[1] ? power_gradient_exponent(g, a, b, *sy) : none};
     });
@@ -339,11 +352,13 @@ Tensor pow(const Tensor& a, const Tensor& b) {
   return y;
 }
 Tensor pow_(const Tensor& a, const Tensor& b) {
-  return in_place("pow_", a, recording(a, b), [&] { return pow(a, b); }, [&] {
-    if (b->wrapped_number && b.dim() == 0 && is_integral(a.dtype()))
-      check(value_of(b).to<double>() >= 0, "Integers to negative integer powers are not allowed.");
-    evaluate_into(Row::pow, a, b);
-  });
+  return in_place(
+      "pow_", a, recording(a, b), [&] { return pow(a, b); },
+      [&] {
+        if (b->wrapped_number && b.dim() == 0 && is_integral(a.dtype()))
+          check(value_of(b).to<double>() >= 0, "Integers to negative integer powers are not allowed.");
+        evaluate_into(Row::pow, a, b);
+      });
 }
 Tensor square(const Tensor& x) { return pow(x, number(2)); }
 static Tensor square_(const Tensor& x) { return pow_(x, number(2)); }
@@ -375,7 +390,8 @@ Tensor xlogy(const Tensor& a, const Tensor& b) {
   Tensor y = evaluate(Row::xlogy, a, b);
   if (a->wrapped_number) {
     if (Recorder record{"XlogyBackward1", y, b})
-      record.vjp([sa = record.save("self", a), sb = record.save("other", b)](const Tensor& g) { return g * (*sa / *sb); });
+      record.vjp(
+          [sa = record.save("self", a), sb = record.save("other", b)](const Tensor& g) { return g * (*sa / *sb); });
     return y;
   }
   const Tensor inputs[] = {a, b};
@@ -457,7 +473,9 @@ static Tensor conj_named(const char* node, const Tensor& x) {
   return y;
 }
 Tensor conj(const Tensor& x) { return is_complex(x.dtype()) ? conj_named("ConjBackward0", x) : x; }
-static Tensor conj_physical(const Tensor& x) { return is_complex(x.dtype()) ? conj_named("ConjPhysicalBackward0", x) : x; }
+static Tensor conj_physical(const Tensor& x) {
+  return is_complex(x.dtype()) ? conj_named("ConjPhysicalBackward0", x) : x;
+}
 static Tensor positive(const Tensor& x) {
   check(x.dtype() != DType::Bool, "The `+` operator, on a bool tensor is not supported.");
   return x;
@@ -476,13 +494,19 @@ static Tensor round_decimals(const Tensor& x, int64_t decimals) {
   return zero_slope("RoundBackward1", evaluate(Row::round_decimals, x, number(double(decimals))), x);
 }
 static Tensor round_decimals_(const Tensor& x, int64_t decimals) {
-  return in_place("round_", x, recording(x), [&] { return round_decimals(x, decimals); }, [&] {
-    if (decimals == 0) evaluate_into(Row::round, x);
-    else evaluate_into(Row::round_decimals, x, number(double(decimals)));
-  });
+  return in_place(
+      "round_", x, recording(x), [&] { return round_decimals(x, decimals); },
+      [&] {
+        if (decimals == 0)
+          evaluate_into(Row::round, x);
+        else
+          evaluate_into(Row::round_decimals, x, number(double(decimals)));
+      });
 }
 
-Tensor bitwise_not(const Tensor& x) { return x.dtype() == DType::Bool ? logical_not(x) : evaluate(Row::bitwise_not, x); }
+Tensor bitwise_not(const Tensor& x) {
+  return x.dtype() == DType::Bool ? logical_not(x) : evaluate(Row::bitwise_not, x);
+}
 static Tensor bitwise_not_(const Tensor& x) {
   check_inplace("bitwise_not_", x);
   evaluate_into(x.dtype() == DType::Bool ? Row::logical_not : Row::bitwise_not, x);
@@ -494,9 +518,12 @@ Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> posinf, std
   if (!is_inexact(x.dtype())) return clone(x);
   const double largest = dispatch_inexact(x.dtype(), []<class T>() -> double {
     using R = Real<T>;
-    if constexpr (std::is_same_v<R, half>) return 65504.;
-    else if constexpr (std::is_same_v<R, bfloat16>) return 0x1.fep127;
-    else return std::numeric_limits<R>::max();
+    if constexpr (std::is_same_v<R, half>)
+      return 65504.;
+    else if constexpr (std::is_same_v<R, bfloat16>)
+      return 0x1.fep127;
+    else
+      return std::numeric_limits<R>::max();
   });
   const Tensor values[] = {number(nan), number(posinf.value_or(largest)), number(neginf.value_or(-largest))};
   Tensor y;
@@ -505,8 +532,11 @@ Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> posinf, std
     y = make_tensor(x.sizes(), x.dtype(), x.device());
     const DType part = real_of(x.dtype());
     const int64_t n = 2 * x.numel(), one = 1;
-    const Strided operands[] = {{y.data(), part, 1, &n, &one}, {dense.data(), part, 1, &n, &one}, values[0].strided(),
-                                values[1].strided(), values[2].strided()};
+    const Strided operands[] = {{y.data(), part, 1, &n, &one},
+                                {dense.data(), part, 1, &n, &one},
+                                values[0].strided(),
+                                values[1].strided(),
+                                values[2].strided()};
     if (n) y.kernels().pointwise(Row::nan_to_num, part, operands);
   } else {
     y = evaluate(Row::nan_to_num, x.dtype(), {&x, &values[0], &values[1], &values[2]});
@@ -525,15 +555,16 @@ static Tensor nan_to_num_python(const Tensor& x, std::optional<double> nan, std:
 namespace {
 
 void check_mask(const Tensor& mask) {
-  check(mask.dtype() == DType::Bool, "masked_fill_ only supports boolean masks, but got mask with dtype ", name(mask.dtype()));
+  check(mask.dtype() == DType::Bool, "masked_fill_ only supports boolean masks, but got mask with dtype ",
+        name(mask.dtype()));
 }
 /// A number must be one that x's dtype has; a tensor only has to be zero-dim.
 void check_fill_value(const Tensor& x, const Tensor& value) {
   check(value.dim() == 0, "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.dim(),
         " dimension(s).");
   if (!value->wrapped_number) {
-    check(can_cast(value.dtype(), x.dtype()) || info(value.dtype()).kind == info(x.dtype()).kind, "value cannot be converted to type ",
-          name(x.dtype()), " without overflow");
+    check(can_cast(value.dtype(), x.dtype()) || info(value.dtype()).kind == info(x.dtype()).kind,
+          "value cannot be converted to type ", name(x.dtype()), " without overflow");
     return;
   }
   dispatch_all(x.dtype(), [&]<class T>() { (void)value_of(value).checked<T>(); });
@@ -543,7 +574,8 @@ void check_fill_value(const Tensor& x, const Tensor& value) {
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   check(condition.dtype() == DType::Bool || condition.dtype() == DType::UInt8,
-        "where expected condition to be a boolean tensor, but got a tensor with dtype ", scalar_type_name(condition.dtype()));
+        "where expected condition to be a boolean tensor, but got a tensor with dtype ",
+        scalar_type_name(condition.dtype()));
   Tensor y = evaluate(Row::where, result_type(a, b), {&condition, &a, &b});
   if (Recorder record{"WhereBackward0", y, a, b})
     record.vjp([saved = record.save("condition", condition)](const Tensor& g, Needs need) -> Grads {
@@ -569,12 +601,15 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   }
   return y;
 }
-Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) { return masked_fill(x, mask, number(value)); }
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) {
+  return masked_fill(x, mask, number(value));
+}
 Tensor masked_fill_(const Tensor& x, const Tensor& mask, const Tensor& value) {
   check_mask(mask);
   check_fill_value(x, value);
-  return in_place("masked_fill_", x, recording(x, value), [&] { return masked_fill(x, mask, value); },
-                  [&] { evaluate_into(Row::where, x.dtype(), x, {&mask, &value, &x}); });
+  return in_place(
+      "masked_fill_", x, recording(x, value), [&] { return masked_fill(x, mask, value); },
+      [&] { evaluate_into(Row::where, x.dtype(), x, {&mask, &value, &x}); });
 }
 
 // ---- three inputs and more
@@ -621,12 +656,17 @@ Tensor clamp_in_place(const char* name, const Tensor& x, const Tensor& min, cons
                       Tensor (*apart)(const Tensor&, const Tensor&, const Tensor&)) {
   check(min || max, "torch.clamp: At least one of 'min' or 'max' must not be None");
   const bool records = recording(x) || (min && recording(min)) || (max && recording(max));
-  return in_place(name, x, records, [&] { return apart(x, min, max); }, [&] {
-    const DType d = promoted({&x, &min, &max});
-    if (!max) evaluate_into(Row::maximum, d, x, {&x, &min});
-    else if (!min) evaluate_into(Row::minimum, d, x, {&x, &max});
-    else evaluate_into(Row::clamp, d, x, {&x, &min, &max});
-  });
+  return in_place(
+      name, x, records, [&] { return apart(x, min, max); },
+      [&] {
+        const DType d = promoted({&x, &min, &max});
+        if (!max)
+          evaluate_into(Row::maximum, d, x, {&x, &min});
+        else if (!min)
+          evaluate_into(Row::minimum, d, x, {&x, &max});
+        else
+          evaluate_into(Row::clamp, d, x, {&x, &min, &max});
+      });
 }
 
 }  // namespace
@@ -634,28 +674,37 @@ Tensor clamp_in_place(const char* name, const Tensor& x, const Tensor& min, cons
 Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max) {
   return clamp_named("ClampBackward1", "ClampBackward0", x, min, max);
 }
-Tensor clamp_min(const Tensor& x, const Tensor& min) { return clamp_named("ClampMinBackward0", "ClampMinBackward1", x, min, none); }
-Tensor clamp_max(const Tensor& x, const Tensor& max) { return clamp_named("ClampMaxBackward0", "ClampMaxBackward1", x, none, max); }
+Tensor clamp_min(const Tensor& x, const Tensor& min) {
+  return clamp_named("ClampMinBackward0", "ClampMinBackward1", x, min, none);
+}
+Tensor clamp_max(const Tensor& x, const Tensor& max) {
+  return clamp_named("ClampMaxBackward0", "ClampMaxBackward1", x, none, max);
+}
 static Tensor clamp_numbers(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {
   return clamp(x, optional_number(min), optional_number(max));
 }
-static Tensor clamp_(const Tensor& x, const Tensor& min, const Tensor& max) { return clamp_in_place("clamp_", x, min, max, &clamp); }
+static Tensor clamp_(const Tensor& x, const Tensor& min, const Tensor& max) {
+  return clamp_in_place("clamp_", x, min, max, &clamp);
+}
 static Tensor clamp_numbers_(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {
   return clamp_(x, optional_number(min), optional_number(max));
 }
 static Tensor clamp_min_(const Tensor& x, const Tensor& min) {
-  return clamp_in_place("clamp_min_", x, min, none, [](const Tensor& x, const Tensor& min, const Tensor&) { return clamp_min(x, min); });
+  return clamp_in_place("clamp_min_", x, min, none,
+                        [](const Tensor& x, const Tensor& min, const Tensor&) { return clamp_min(x, min); });
 }
 static Tensor clamp_max_(const Tensor& x, const Tensor& max) {
-  return clamp_in_place("clamp_max_", x, none, max, [](const Tensor& x, const Tensor&, const Tensor& max) { return clamp_max(x, max); });
+  return clamp_in_place("clamp_max_", x, none, max,
+                        [](const Tensor& x, const Tensor&, const Tensor& max) { return clamp_max(x, max); });
 }
 
 Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
   check(a.dtype() == b.dtype(), "expected dtype ", name(a.dtype()), " for `end` but got dtype ", name(b.dtype()));
   const bool number_weight = weight->wrapped_number;
-  check(number_weight || weight.dtype() == a.dtype(), "expected dtype ", name(a.dtype()), " for `weight` but got dtype ",
-        name(weight.dtype()));
-  if (!is_inexact(a.dtype())) fail(ErrorKind::NotImplemented, "\"lerp\" not implemented for '", scalar_type_name(a.dtype()), "'");
+  check(number_weight || weight.dtype() == a.dtype(), "expected dtype ", name(a.dtype()),
+        " for `weight` but got dtype ", name(weight.dtype()));
+  if (!is_inexact(a.dtype()))
+    fail(ErrorKind::NotImplemented, "\"lerp\" not implemented for '", scalar_type_name(a.dtype()), "'");
   Tensor y = evaluate(Row::lerp, a.dtype(), {&a, &b, &weight});
   if (Recorder record{number_weight ? "LerpBackward0" : "LerpBackward1", y, a, b, weight})
     record.vjp([sa = record.save("self", a, 2), sb = record.save("end", b, 2), sw = record.save("weight", weight)](
@@ -670,16 +719,19 @@ Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
   return y;
 }
 static Tensor lerp_(const Tensor& a, const Tensor& b, const Tensor& weight) {
-  return in_place("lerp_", a, recording(a, b) || recording(weight), [&] { return lerp(a, b, weight); },
-                  [&] { evaluate_into(Row::lerp, a.dtype(), a, {&a, &b, &weight}); });
+  return in_place(
+      "lerp_", a, recording(a, b) || recording(weight), [&] { return lerp(a, b, weight); },
+      [&] { evaluate_into(Row::lerp, a.dtype(), a, {&a, &b, &weight}); });
 }
 
 namespace {
 
 Tensor fused_value(Row row, const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
   if (row == Row::addcdiv)
-    check(is_inexact(a.dtype()) || is_inexact(b.dtype()), "Integer division with addcdiv is no longer supported, and in a future "
-          "release addcdiv will perform a true division of tensor1 and tensor2. Write input + value * div(tensor1, tensor2, "
+    check(is_inexact(a.dtype()) || is_inexact(b.dtype()),
+          "Integer division with addcdiv is no longer supported, and in a future "
+          "release addcdiv will perform a true division of tensor1 and tensor2. Write input + value * div(tensor1, "
+          "tensor2, "
           "rounding_mode='trunc') for a rounded quotient, or convert the tensors to a floating dtype.");
   const Tensor factor = number(value);
   return evaluate(row, compute_dtype(row, promoted({&x, &a, &b})), {&x, &a, &b, &factor});
@@ -687,10 +739,12 @@ Tensor fused_value(Row row, const Tensor& x, const Tensor& a, const Tensor& b, c
 
 Tensor fused_(const char* name, Row row, const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value,
               Tensor (*apart)(const Tensor&, const Tensor&, const Tensor&, const Scalar&)) {
-  return in_place(name, x, recording(x) || recording(a, b), [&] { return apart(x, a, b, value); }, [&] {
-    const Tensor factor = number(value);
-    evaluate_into(row, compute_dtype(row, promoted({&x, &a, &b})), x, {&x, &a, &b, &factor});
-  });
+  return in_place(
+      name, x, recording(x) || recording(a, b), [&] { return apart(x, a, b, value); },
+      [&] {
+        const Tensor factor = number(value);
+        evaluate_into(row, compute_dtype(row, promoted({&x, &a, &b})), x, {&x, &a, &b, &factor});
+      });
 }
 
 }  // namespace
@@ -698,7 +752,8 @@ Tensor fused_(const char* name, Row row, const Tensor& x, const Tensor& a, const
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
   Tensor y = fused_value(Row::addcmul, x, a, b, value);
   if (Recorder record{"AddcmulBackward0", y, x, a, b})
-    record.vjp([sa = record.save("tensor1", a, 2), sb = record.save("tensor2", b, 1), value](const Tensor& g, Needs need) -> Grads {
+    record.vjp([sa = record.save("tensor1", a, 2), sb = record.save("tensor2", b, 1), value](const Tensor& g,
+                                                                                             Needs need) -> Grads {
       Grads gs(3);
       if (need[0]) gs[0] = g;
       if (need[1]) gs[1] = g * conj(scaled(*sb, value));
@@ -713,7 +768,8 @@ static Tensor addcmul_(const Tensor& x, const Tensor& a, const Tensor& b, const 
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& value) {
   Tensor y = fused_value(Row::addcdiv, x, a, b, value);
   if (Recorder record{"AddcdivBackward0", y, x, a, b})
-    record.vjp([sa = record.save("tensor1", a, 2), sb = record.save("tensor2", b), value](const Tensor& g, Needs need) -> Grads {
+    record.vjp([sa = record.save("tensor1", a, 2), sb = record.save("tensor2", b), value](const Tensor& g,
+                                                                                          Needs need) -> Grads {
       const Tensor b = *sb;
       Grads gs(3);
       if (need[0]) gs[0] = g;
@@ -779,7 +835,8 @@ Tensor gelu_tanh_backward(const Tensor& g, const Tensor& x) {  // x (1 + tanh u)
   return backward_pass(Row::gelu_tanh_backward, "GeluBackwardBackward0", "self", g, x, &gelu_tanh_backward,
                        [](const Tensor& g, const Tensor& x) {
                          constexpr double k = 0.79788456080286535588, c = 0.044715;
-                         const Tensor squared = x * x, u = tanh((x + x * squared * c) * k), du = (squared * (3 * c) + 1) * k;
+                         const Tensor squared = x * x, u = tanh((x + x * squared * c) * k),
+                                      du = (squared * (3 * c) + 1) * k;
                          return g * (1 - u * u) * (du + x * x * (3 * k * c) - x * u * du * du);
                        });
 }
@@ -810,22 +867,27 @@ static Tensor sinc(const Tensor& x) {
 // ---- definitions
 
 void def_arithmetic(Ops& ops) {
-  const Arg input = "input"_a, number_input = "input"_a.or_number(), other = "other"_a, number_other = "other"_a.or_number();
+  const Arg input = "input"_a, number_input = "input"_a.or_number(), other = "other"_a,
+            number_other = "other"_a.or_number();
   const Arg alpha = "alpha"_a = 1, value = "value"_a = 1;
   const auto method = [&](const char* name, auto* function, const auto&... rest) {
     ops.def(name, function, rest...).method_only().no_out();
   };
-  const auto both = [&](const char* name, auto* function, const auto&... rest) { ops.def(name, function, rest...).no_out(); };
+  const auto both = [&](const char* name, auto* function, const auto&... rest) {
+    ops.def(name, function, rest...).no_out();
+  };
 
   using One = Tensor(const Tensor&);
   using Two = Tensor(const Tensor&, const Tensor&);
   using Scaled = Tensor(const Tensor&, const Tensor&, const Scalar&);
-  ops.def("add", (Two*)&add, number_input, number_other, "Sum of two tensors, broadcast; `other` times `alpha` if given.");
+  ops.def("add", (Two*)&add, number_input, number_other,
+          "Sum of two tensors, broadcast; `other` times `alpha` if given.");
   ops.def("add", (Scaled*)&add, number_input, number_other, kw_only, alpha, "input + alpha * other.");
   method("add_", (Two*)&add_, input, number_other, "In-place add.");
   method("add_", (Scaled*)&add_, input, number_other, kw_only, alpha, "In-place add.");
   for (const char* name : {"sub", "subtract"}) {
-    ops.def(name, (Two*)&sub, number_input, number_other, "Difference of two tensors, broadcast; `other` times `alpha` if given.");
+    ops.def(name, (Two*)&sub, number_input, number_other,
+            "Difference of two tensors, broadcast; `other` times `alpha` if given.");
     ops.def(name, (Scaled*)&sub, number_input, number_other, kw_only, alpha, "input - alpha * other.");
   }
   for (const char* name : {"sub_", "subtract_"}) {
@@ -850,7 +912,8 @@ void def_arithmetic(Ops& ops) {
   method("floor_divide_", &floor_divide_, input, number_other, "In-place floor_divide.");
   ops.def("remainder", &remainder, number_input, number_other, "What // leaves: Python's %, with the sign of `other`.");
   method("remainder_", &remainder_, input, number_other, "In-place remainder.");
-  ops.def("fmod", &fmod, input, number_other, "Remainder of the division rounded towards zero, with the sign of `input`.");
+  ops.def("fmod", &fmod, input, number_other,
+          "Remainder of the division rounded towards zero, with the sign of `input`.");
   method("fmod_", &fmod_, input, number_other, "In-place fmod.");
 
   const Arg exponent = "exponent"_a.or_number();
@@ -886,12 +949,13 @@ void def_arithmetic(Ops& ops) {
           "NaN as `nan` (0), infinities as `posinf` and `neginf` (the largest and least finite numbers).")
       .inplace();
 
-  ops.def("where", (Tensor(*)(const Tensor&, const Tensor&, const Tensor&))&where, "condition"_a, number_input, number_other,
-          "`input` where the condition holds, `other` elsewhere.");
-  ops.def("where", &where_indices, "condition"_a, "Indices at which the condition holds, a tensor for each dimension.").no_out();
+  ops.def("where", (Tensor (*)(const Tensor&, const Tensor&, const Tensor&))&where, "condition"_a, number_input,
+          number_other, "`input` where the condition holds, `other` elsewhere.");
+  ops.def("where", &where_indices, "condition"_a, "Indices at which the condition holds, a tensor for each dimension.")
+      .no_out();
   const Arg mask = "mask"_a, number_value = "value"_a.or_number();
-  ops.def("masked_fill", (Tensor(*)(const Tensor&, const Tensor&, const Tensor&))&masked_fill, input, mask, number_value,
-          "`value` where the mask holds, `input` elsewhere.");
+  ops.def("masked_fill", (Tensor (*)(const Tensor&, const Tensor&, const Tensor&))&masked_fill, input, mask,
+          number_value, "`value` where the mask holds, `input` elsewhere.");
   method("masked_fill_", &masked_fill_, input, mask, number_value, "In-place masked_fill.");
 
   const Arg min = "min"_a = None, max = "max"_a = None;
@@ -913,7 +977,8 @@ void def_arithmetic(Ops& ops) {
   method("addcmul_", &addcmul_, input, "tensor1"_a, "tensor2"_a, kw_only, value, "In-place addcmul.");
   ops.def("addcdiv", &addcdiv, input, "tensor1"_a, "tensor2"_a, kw_only, value, "input + value * tensor1 / tensor2.");
   method("addcdiv_", &addcdiv_, input, "tensor1"_a, "tensor2"_a, kw_only, value, "In-place addcdiv.");
-  ops.def("gelu", &gelu, input, kw_only, "approximate"_a = "none", "Gaussian error linear unit, x * Phi(x).").function_only();
+  ops.def("gelu", &gelu, input, kw_only, "approximate"_a = "none", "Gaussian error linear unit, x * Phi(x).")
+      .function_only();
   ops.def("sinc", &sinc, input, "sin(pi x) / (pi x), and 1 at 0.").inplace();
 }
 

@@ -30,8 +30,10 @@ Tensor at_least_1d(const Tensor& t) { return t.dim() ? t : make_alias(t, {1}, {1
 Tensor kept_apart(const char* op, const Tensor& x, const Tensor& t) {
   if (!t || t.is_meta() || t.numel() == 0) return t;
   // The very same elements are no trouble to pointwise operators; here each write may change what is read next.
-  bool same = t.data() == x.data() && itemsize(t.dtype()) == itemsize(x.dtype()) && t.sizes() == x.sizes() && t.strides() == x.strides();
-  check(!same, op, ": unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+  bool same = t.data() == x.data() && itemsize(t.dtype()) == itemsize(x.dtype()) && t.sizes() == x.sizes() &&
+              t.strides() == x.strides();
+  check(!same, op,
+        ": unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
         "location. Please clone() the tensor before performing the operation.");
   if (x->storage == t->storage) return apart_from(x, t);
   // Two storages can lie on one array of NumPy's.
@@ -50,7 +52,8 @@ static int64_t inner_of(const Tensor& x, int64_t dim) {
 // ---- nonzero and masks
 
 Tensor nonzero(const Tensor& x) {
-  if (x.is_meta()) fail(ErrorKind::NotImplemented, "nonzero: the result's shape depends on values, which a meta tensor does not have");
+  if (x.is_meta())
+    fail(ErrorKind::NotImplemented, "nonzero: the result's shape depends on values, which a meta tensor does not have");
   NoGrad guard;
   Tensor mask = x.dtype() == DType::Bool ? x : ne(x, number(int64_t(0)));
   int64_t count = mask.numel() ? item_of(sum(mask)).to<int64_t>() : 0;
@@ -90,18 +93,21 @@ Tensors ready(const Tensors& given) {
 
 /// Indices ready for use: one int64 tensor for each indexed dimension, broadcast to one shape.
 struct AdvancedIndex {
-  Tensors indices;     // null for a dimension that is kept whole; all others of shape `common`
+  Tensors indices;  // null for a dimension that is kept whole; all others of shape `common`
   Dims common;
-  Dims lead, rest;     // dimensions kept whole, before and after the indexed ones in the result
+  Dims lead, rest;  // dimensions kept whole, before and after the indexed ones in the result
   Dims result;
   bool adjacent = true;
 
   AdvancedIndex(const Tensor& x, const Tensors& given) {
     for (const Tensor& t : given) {
-      if (t && t.dtype() == DType::Bool) expand_mask(x, t);
-      else indices.push_back(t);
+      if (t && t.dtype() == DType::Bool)
+        expand_mask(x, t);
+      else
+        indices.push_back(t);
     }
-    check_index(int64_t(indices.size()) <= x.dim(), "too many indices for tensor of dimension ", x.dim(), " (got ", indices.size(), ")");
+    check_index(int64_t(indices.size()) <= x.dim(), "too many indices for tensor of dimension ", x.dim(), " (got ",
+                indices.size(), ")");
     while (int64_t(indices.size()) < x.dim()) indices.push_back(Tensor());
     bool seen = false, gap = false;
     for (const Tensor& t : indices) {
@@ -173,14 +179,15 @@ struct AdvancedIndex {
     try {
       return broadcast_sizes("index", a, b);
     } catch (const Error&) {
-      fail(ErrorKind::Index, "shape mismatch: indexing tensors could not be broadcast together with shapes ", a, ", ", b);
+      fail(ErrorKind::Index, "shape mismatch: indexing tensors could not be broadcast together with shapes ", a, ", ",
+           b);
     }
   }
   void expand_mask(const Tensor& x, const Tensor& mask) {
     int64_t at = int64_t(indices.size());
     for (int64_t i = 0; i < mask.dim(); ++i)
-      check_index(at + i < x.dim() && mask.size(i) == x.size(at + i), "The shape of the mask ", mask.sizes(), " at index ", i,
-                  " does not match the shape of the indexed tensor ", x.sizes(), " at index ", at + i);
+      check_index(at + i < x.dim() && mask.size(i) == x.size(at + i), "The shape of the mask ", mask.sizes(),
+                  " at index ", i, " does not match the shape of the indexed tensor ", x.sizes(), " at index ", at + i);
     for (const Tensor& column : unbind(nonzero(mask), 1)) indices.push_back(column);
   }
 };
@@ -220,23 +227,26 @@ struct SavedIndices {
   }
 };
 
-Tensor put(const char* op, const Tensor& x, const Tensors& given, const Tensor& values, bool accumulate, bool in_place) {
+Tensor put(const char* op, const Tensor& x, const Tensors& given, const Tensor& values, bool accumulate,
+           bool in_place) {
   Tensors indices = ready(given);
   AdvancedIndex a(x, indices);
-  check(values.dtype() == x.dtype(), "Index put requires the source and destination dtypes match, got ", scalar_type_name(x.dtype()),
-        " for the destination and ", scalar_type_name(values.dtype()), " for the source.");
+  check(values.dtype() == x.dtype(), "Index put requires the source and destination dtypes match, got ",
+        scalar_type_name(x.dtype()), " for the destination and ", scalar_type_name(values.dtype()), " for the source.");
   check(is_expandable_to(values.sizes(), a.result), "shape mismatch: value tensor of shape ", values.sizes(),
         " cannot be broadcast to indexing result of shape ", a.result);
   if (in_place)
     for (const Tensor& t : indices) kept_apart(op, x, t);
-  return written(op, "IndexPutBackward0", x, values, in_place, [&](const Tensor& y) { write_at(y, a, kept_apart(op, y, values), accumulate); },
-                 [&](Recorder& record) {
-                   record.vjp([at = SavedIndices(record, indices), accumulate](const Tensor& g, Needs need) -> Grads {
-                     Tensors indices = *at;
-                     Tensor dx = accumulate || !need[0] ? g : index_put(g, indices, zeros({}, g.dtype(), g.device()), false);
-                     return {need[0] ? dx : none, need[1] ? index(g, indices) : none};
-                   });
-                 });
+  return written(
+      op, "IndexPutBackward0", x, values, in_place,
+      [&](const Tensor& y) { write_at(y, a, kept_apart(op, y, values), accumulate); },
+      [&](Recorder& record) {
+        record.vjp([at = SavedIndices(record, indices), accumulate](const Tensor& g, Needs need) -> Grads {
+          Tensors indices = *at;
+          Tensor dx = accumulate || !need[0] ? g : index_put(g, indices, zeros({}, g.dtype(), g.device()), false);
+          return {need[0] ? dx : none, need[1] ? index(g, indices) : none};
+        });
+      });
 }
 
 }  // namespace
@@ -276,18 +286,20 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 }
 
 // x with the elements where the mask is true replaced by those of `source`, one after the other.
-static Tensor masked_scatter_any(const char* op, const Tensor& x, const Tensor& mask, const Tensor& source, bool in_place) {
+static Tensor masked_scatter_any(const char* op, const Tensor& x, const Tensor& mask, const Tensor& source,
+                                 bool in_place) {
   check(mask.dtype() == DType::Bool, op, ": masked_scatter_ only supports boolean masks, but got mask with dtype ",
         scalar_type_name(mask.dtype()));
-  check(x.dtype() == source.dtype(), op, ": expected self and source to have same dtypes but got ", scalar_type_name(x.dtype()), " and ",
-        scalar_type_name(source.dtype()));
+  check(x.dtype() == source.dtype(), op, ": expected self and source to have same dtypes but got ",
+        scalar_type_name(x.dtype()), " and ", scalar_type_name(source.dtype()));
   Tensor wide = at_least_1d(expand(mask, x.sizes())), values;
   Tensors at;
   if (!x.is_meta()) {
     NoGrad guard;
     for (const Tensor& column : unbind(nonzero(wide), 1)) at.push_back(column);
     int64_t count = at[0].numel();
-    check(count <= source.numel(), op, ": Number of elements of source < number of ones in mask: ", source.numel(), " < ", count);
+    check(count <= source.numel(), op, ": Number of elements of source < number of ones in mask: ", source.numel(),
+          " < ", count);
     values = slice(reshape(clone(source), {-1}), 0, 0, count, 1);
   }
   auto write = [&](const Tensor& y) {
@@ -327,7 +339,8 @@ static int64_t check_along(const char* op, const Tensor& x, int64_t dim, const T
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& given) {
   dim = check_along("index_select", x, dim, given);
   Tensor at = as_int64("index_select", given);
-  check(x.dim() > 0 || at.numel() == 1, "index_select(): Index to scalar can have only 1 value, got ", at.numel(), " value(s)");
+  check(x.dim() > 0 || at.numel() == 1, "index_select(): Index to scalar can have only 1 value, got ", at.numel(),
+        " value(s)");
   check(length_of(x, dim) > 0 || at.numel() == 0, "index_select(): self indexing axis dim should be positive");
   check_range("index_select", ErrorKind::Index, at, 0, length_of(x, dim), dim);
   Dims sizes = x.sizes();
@@ -336,7 +349,8 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& given) {
   if (y.numel() && !x.is_meta()) {
     NoGrad guard;
     Tensor dense = contiguous(x);
-    x.kernels().index_rows(y.strided(), dense.strided(), at.strided(), outer_of(x, dim), length_of(x, dim), inner_of(x, dim));
+    x.kernels().index_rows(y.strided(), dense.strided(), at.strided(), outer_of(x, dim), length_of(x, dim),
+                           inner_of(x, dim));
   }
   if (Recorder record{"IndexSelectBackward0", y, x})
     record.vjp([at = record.save("index", at), sizes = x.sizes(), dim](const Tensor& g) {
@@ -345,17 +359,20 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& given) {
   return y;
 }
 
-static Tensor index_add_any(const char* op, const Tensor& x, int64_t dim, const Tensor& given, const Tensor& source, const Scalar& alpha,
-                            bool in_place) {
+static Tensor index_add_any(const char* op, const Tensor& x, int64_t dim, const Tensor& given, const Tensor& source,
+                            const Scalar& alpha, bool in_place) {
   dim = check_along(op, x, dim, given);
   Tensor at = as_int64(op, given);
-  check(x.dtype() == source.dtype(), op, "(): self and source expected to have the same dtype, but got (self) ", x.dtype(), " and (source) ",
-        source.dtype());
-  check(length_of(source, dim) == at.numel() && source.dim() == x.dim(), op, "(): Number of indices (", at.numel(), ") should be equal to ",
-        "source.size(dim): (", length_of(source, std::min(dim, std::max<int64_t>(source.dim() - 1, 0))), "), for dim: ", dim);
+  check(x.dtype() == source.dtype(), op, "(): self and source expected to have the same dtype, but got (self) ",
+        x.dtype(), " and (source) ", source.dtype());
+  check(length_of(source, dim) == at.numel() && source.dim() == x.dim(), op, "(): Number of indices (", at.numel(),
+        ") should be equal to ", "source.size(dim): (",
+        length_of(source, std::min(dim, std::max<int64_t>(source.dim() - 1, 0))), "), for dim: ", dim);
   for (int64_t d = 0; d < x.dim(); ++d)
-    check(d == dim || x.size(d) == source.size(d), op, "(): source tensor shape must match self tensor shape, excluding the specified "
-          "dimension. Got self.shape = ", x.sizes(), " source.shape = ", source.sizes());
+    check(d == dim || x.size(d) == source.size(d), op,
+          "(): source tensor shape must match self tensor shape, excluding the specified "
+          "dimension. Got self.shape = ",
+          x.sizes(), " source.shape = ", source.sizes());
   check_range(op, ErrorKind::Runtime, at, 0, length_of(x, dim), dim);
   auto write = [&](const Tensor& y) {
     if (y.is_meta() || source.numel() == 0) return;
@@ -363,7 +380,8 @@ static Tensor index_add_any(const char* op, const Tensor& x, int64_t dim, const 
     Tensor dense = contiguous(kept_apart(op, y, source)), at_rows = kept_apart(op, y, at);
     if (alpha.is_complex() || alpha.to<double>() != 1) dense = dense * alpha;
     Tensor target = y.is_contiguous() ? y : contiguous(y);
-    y.kernels().index_add_rows(target.strided(), dense.strided(), at_rows.strided(), outer_of(y, dim), length_of(y, dim), inner_of(y, dim));
+    y.kernels().index_add_rows(target.strided(), dense.strided(), at_rows.strided(), outer_of(y, dim),
+                               length_of(y, dim), inner_of(y, dim));
     if (!target.is(y)) y.kernels().copy(y.strided(), target.strided());
   };
   return written(op, "IndexAddBackward0", x, source, in_place, write, [&](Recorder& record) {
@@ -391,18 +409,22 @@ static Tensors only_along(int64_t dim, const Tensor& index) {
 }
 
 // x[.., index[i], ..] = source[.., i, ..] along dim; a source of no dimensions is one slice of x without dimensions.
-static Tensor index_copy_any(const char* op, const Tensor& x, int64_t dim, const Tensor& given, const Tensor& source, bool in_place) {
+static Tensor index_copy_any(const char* op, const Tensor& x, int64_t dim, const Tensor& given, const Tensor& source,
+                             bool in_place) {
   dim = check_along(op, x, dim, given);
   Tensor at = reshape(as_int64(op, given), {-1}), row = at_least_1d(source);
-  check(x.dtype() == source.dtype(), op, "(): self and source expected to have the same dtype, but got (self) ", x.dtype(), " and (source) ",
-        source.dtype());
-  check_index(row.dim() == std::max<int64_t>(x.dim(), 1), op, "(): When source and destination are not scalars, their dimensionality must "
-              "match. Source dimensionality (", source.dim(), "), destination dimensionality (", x.dim(), ")");
-  check_index(row.size(dim) == at.numel(), op, "(): Number of indices (", at.numel(), ") should be equal to source.size(dim) (",
-              row.size(dim), ")");
+  check(x.dtype() == source.dtype(), op, "(): self and source expected to have the same dtype, but got (self) ",
+        x.dtype(), " and (source) ", source.dtype());
+  check_index(row.dim() == std::max<int64_t>(x.dim(), 1), op,
+              "(): When source and destination are not scalars, their dimensionality must "
+              "match. Source dimensionality (",
+              source.dim(), "), destination dimensionality (", x.dim(), ")");
+  check_index(row.size(dim) == at.numel(), op, "(): Number of indices (", at.numel(),
+              ") should be equal to source.size(dim) (", row.size(dim), ")");
   for (int64_t d = 0; d < x.dim(); ++d)
-    check(d == dim || x.size(d) == row.size(d), op, "(): Source/destination tensor must have same slice shapes. Destination ", x.sizes(),
-          " at dimension ", dim, " and source ", source.sizes());
+    check(d == dim || x.size(d) == row.size(d), op,
+          "(): Source/destination tensor must have same slice shapes. Destination ", x.sizes(), " at dimension ", dim,
+          " and source ", source.sizes());
   check_range(op, ErrorKind::Index, at, 0, length_of(x, dim), dim);
   auto write = [&](const Tensor& y) {
     Tensor place = at_least_1d(y);
@@ -410,7 +432,8 @@ static Tensor index_copy_any(const char* op, const Tensor& x, int64_t dim, const
   };
   return written(op, "IndexCopyBackward0", x, source, in_place, write, [&](Recorder& record) {
     record.vjp([at = record.save("index", at), dim, sizes = source.sizes()](const Tensor& g, Needs need) -> Grads {
-      return {need[0] ? index_fill(g, dim, *at, 0.0) : none, need[1] ? reshape(index_select(g, dim, *at), sizes) : none};
+      return {need[0] ? index_fill(g, dim, *at, 0.0) : none,
+              need[1] ? reshape(index_select(g, dim, *at), sizes) : none};
     });
   });
 }
@@ -422,10 +445,11 @@ static Tensor index_copy_(const Tensor& x, int64_t dim, const Tensor& index, con
 }
 
 // One value, a number where `value` has no history of its own, in all slices at the index.
-static Tensor index_fill_any(const char* op, const char* node, const Tensor& x, int64_t dim, const Tensor& given, const Tensor& value,
-                             bool is_number, bool in_place) {
+static Tensor index_fill_any(const char* op, const char* node, const Tensor& x, int64_t dim, const Tensor& given,
+                             const Tensor& value, bool is_number, bool in_place) {
   dim = check_along(op, x, dim, given);
-  check(value.dim() == 0, op, ": index_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.dim(), " dimension(s).");
+  check(value.dim() == 0, op, ": index_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
+        value.dim(), " dimension(s).");
   int64_t length = length_of(x, dim);
   Tensor at = reshape(as_int64(op, given), {-1});
   check_range(op, ErrorKind::Index, at, -length, length, dim);
@@ -457,7 +481,8 @@ static Tensor index_fill_tensor_(const Tensor& x, int64_t dim, const Tensor& ind
 // ---- flat indices: the tensor as if it had one dimension
 
 static Tensor flat_index(const char* op, const Tensor& x, const Tensor& index) {
-  check(index.dtype() == DType::Int64, op, "(): Expected a long tensor for index, but got ", scalar_type_name(index.dtype()));
+  check(index.dtype() == DType::Int64, op, "(): Expected a long tensor for index, but got ",
+        scalar_type_name(index.dtype()));
   check_index(x.numel() > 0 || index.numel() == 0, op, "(): tried to take from an empty tensor");
   Tensor at = reshape(index, {-1});
   if (at.is_meta() || at.numel() == 0) return at;
@@ -483,11 +508,14 @@ static Tensor take(const Tensor& x, const Tensor& index) {
   return y;
 }
 
-static Tensor put_any(const char* op, const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate, bool in_place) {
-  check(x.dtype() == source.dtype(), op, "(): self and source expected to have the same dtype, but got self.dtype = ", x.dtype(),
+static Tensor put_any(const char* op, const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate,
+                      bool in_place) {
+  check(x.dtype() == source.dtype(), op,
+        "(): self and source expected to have the same dtype, but got self.dtype = ", x.dtype(),
         " and source.dtype = ", source.dtype());
-  check(index.numel() == source.numel(), op, "(): Expected source and index to have the same number of elements, but got source.numel() = ",
-        source.numel(), ", index.numel() = ", index.numel());
+  check(index.numel() == source.numel(), op,
+        "(): Expected source and index to have the same number of elements, but got source.numel() = ", source.numel(),
+        ", index.numel() = ", index.numel());
   Tensor at = flat_index(op, x, index);
   auto write = [&](const Tensor& y) {
     NoGrad guard;
@@ -497,10 +525,11 @@ static Tensor put_any(const char* op, const Tensor& x, const Tensor& index, cons
     if (!dense.is(y)) y.kernels().copy(y.strided(), dense.strided());
   };
   return written(op, "PutBackward0", x, source, in_place, write, [&](Recorder& record) {
-    record.vjp([at = record.save("index", index), sizes = source.sizes(), accumulate](const Tensor& g, Needs need) -> Grads {
-      Tensor dx = accumulate || !need[0] ? g : put_flat(g, *at, zeros(sizes, g.dtype(), g.device()), false);
-      return {need[0] ? dx : none, need[1] ? reshape(take(g, *at), sizes) : none};
-    });
+    record.vjp(
+        [at = record.save("index", index), sizes = source.sizes(), accumulate](const Tensor& g, Needs need) -> Grads {
+          Tensor dx = accumulate || !need[0] ? g : put_flat(g, *at, zeros(sizes, g.dtype(), g.device()), false);
+          return {need[0] ? dx : none, need[1] ? reshape(take(g, *at), sizes) : none};
+        });
   });
 }
 static Tensor put_flat(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate) {
@@ -512,11 +541,14 @@ static Tensor put_(const Tensor& x, const Tensor& index, const Tensor& source, b
 
 // ---- embedding: rows of a table
 
-Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx, bool scale_grad_by_freq, bool sparse) {
+Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx, bool scale_grad_by_freq,
+                 bool sparse) {
   check(!sparse, "embedding: sparse gradients are not supported; pass sparse=False");
   check(weight.dim() == 2, "'weight' must be 2-D, got ", weight.sizes());
-  check(indices.dtype() == DType::Int64 || indices.dtype() == DType::Int32, "embedding: Expected tensor for argument #1 'indices' to have "
-        "one of the following scalar types: Long, Int; but got ", indices.dtype(), " instead");
+  check(indices.dtype() == DType::Int64 || indices.dtype() == DType::Int32,
+        "embedding: Expected tensor for argument #1 'indices' to have "
+        "one of the following scalar types: Long, Int; but got ",
+        indices.dtype(), " instead");
   Tensor at;
   {
     NoGrad guard;
@@ -558,28 +590,41 @@ static Tensor index_put_python_(const Tensor& x, PyObject* indices, const Tensor
 }
 
 void def_index(Ops& ops) {
-  ops.def("nonzero", &nonzero_any, "input"_a, kw_only, "as_tuple"_a = false, "Coordinates of the elements that are not 0.");
+  ops.def("nonzero", &nonzero_any, "input"_a, kw_only, "as_tuple"_a = false,
+          "Coordinates of the elements that are not 0.");
   ops.def("argwhere", &nonzero, "input"_a, "Coordinates of the elements that are not 0, one row each.");
   ops.def("masked_select", &masked_select, "input"_a, "mask"_a, "Elements where the mask is true, in one dimension.");
   ops.def("index_select", &index_select, "input"_a, "dim"_a, "index"_a, "Slices at `index` along `dim`.");
   ops.def("index_add", &index_add, "input"_a, "dim"_a, "index"_a, "source"_a, kw_only, "alpha"_a = 1,
           "input[index[i]] += alpha * source[i] along `dim`, in order.");
-  ops.def("index_add_", &index_add_, "input"_a, "dim"_a, "index"_a, "source"_a, kw_only, "alpha"_a = 1, "index_add in place.").method_only();
-  ops.def("index_copy", &index_copy, "input"_a, "dim"_a, "index"_a, "source"_a, "input[index[i]] = source[i] along `dim`.");
+  ops.def("index_add_", &index_add_, "input"_a, "dim"_a, "index"_a, "source"_a, kw_only, "alpha"_a = 1,
+          "index_add in place.")
+      .method_only();
+  ops.def("index_copy", &index_copy, "input"_a, "dim"_a, "index"_a, "source"_a,
+          "input[index[i]] = source[i] along `dim`.");
   ops.def("index_copy_", &index_copy_, "input"_a, "dim"_a, "index"_a, "source"_a, "index_copy in place.").method_only();
-  ops.def("index_fill", &index_fill_tensor, "input"_a, "dim"_a, "index"_a, "value"_a, "input[index[i]] = value along `dim`.");
+  ops.def("index_fill", &index_fill_tensor, "input"_a, "dim"_a, "index"_a, "value"_a,
+          "input[index[i]] = value along `dim`.");
   ops.def("index_fill", &index_fill, "input"_a, "dim"_a, "index"_a, "value"_a, "input[index[i]] = value along `dim`.");
-  ops.def("index_fill_", &index_fill_tensor_, "input"_a, "dim"_a, "index"_a, "value"_a, "index_fill in place.").method_only();
+  ops.def("index_fill_", &index_fill_tensor_, "input"_a, "dim"_a, "index"_a, "value"_a, "index_fill in place.")
+      .method_only();
   ops.def("index_fill_", &index_fill_, "input"_a, "dim"_a, "index"_a, "value"_a, "index_fill in place.").method_only();
-  ops.def("masked_scatter", &masked_scatter, "input"_a, "mask"_a, "source"_a, "Elements of `source`, in order, where the mask is true.");
-  ops.def("masked_scatter_", &masked_scatter_, "input"_a, "mask"_a, "source"_a, "masked_scatter in place.").method_only();
-  ops.def("put", &put_flat, "input"_a, "index"_a, "source"_a, "accumulate"_a = false, "Elements put, or added, at flat positions.");
+  ops.def("masked_scatter", &masked_scatter, "input"_a, "mask"_a, "source"_a,
+          "Elements of `source`, in order, where the mask is true.");
+  ops.def("masked_scatter_", &masked_scatter_, "input"_a, "mask"_a, "source"_a, "masked_scatter in place.")
+      .method_only();
+  ops.def("put", &put_flat, "input"_a, "index"_a, "source"_a, "accumulate"_a = false,
+          "Elements put, or added, at flat positions.");
   ops.def("put_", &put_, "input"_a, "index"_a, "source"_a, "accumulate"_a = false, "put in place.").method_only();
   ops.def("take", &take, "input"_a, "index"_a, "Elements at flat positions.");
-  ops.def("index_put", &index_put_python, "input"_a, "indices"_a, "values"_a, "accumulate"_a = false, "Values put at index tensors.").no_out();
-  ops.def("index_put_", &index_put_python_, "input"_a, "indices"_a, "values"_a, "accumulate"_a = false, "index_put in place.");
-  ops.def("embedding", &embedding, "weight"_a, "indices"_a, "padding_idx"_a = -1, "scale_grad_by_freq"_a = false, "sparse"_a = false,
-          "Rows of `weight` at `indices`.").function_only();
+  ops.def("index_put", &index_put_python, "input"_a, "indices"_a, "values"_a, "accumulate"_a = false,
+          "Values put at index tensors.")
+      .no_out();
+  ops.def("index_put_", &index_put_python_, "input"_a, "indices"_a, "values"_a, "accumulate"_a = false,
+          "index_put in place.");
+  ops.def("embedding", &embedding, "weight"_a, "indices"_a, "padding_idx"_a = -1, "scale_grad_by_freq"_a = false,
+          "sparse"_a = false, "Rows of `weight` at `indices`.")
+      .function_only();
 }
 
 }  // namespace lg

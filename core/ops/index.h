@@ -17,10 +17,11 @@ Tensor at_least_1d(const Tensor& t);
 
 inline int64_t length_of(const Tensor& x, int64_t dim) { return x.dim() ? x.size(dim) : 1; }
 
-/// y = x with a write, in place or on a copy.  `write(y)` fills; `rule(record)` says the derivative for inputs (x, src), or
-/// x alone where src is null.
+/// y = x with a write, in place or on a copy.  `write(y)` fills; `rule(record)` says the derivative for inputs (x,
+/// src), or x alone where src is null.
 template <class Write, class Rule>
-Tensor written(const char* op, const char* node, const Tensor& x, const Tensor& src, bool in_place, Write write, Rule rule) {
+Tensor written(const char* op, const char* node, const Tensor& x, const Tensor& src, bool in_place, Write write,
+               Rule rule) {
   Tensor y;
   if (in_place) {
     check_inplace(op, x, src);

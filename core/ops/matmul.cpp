@@ -334,6 +334,8 @@ Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, const Scalar&
 // By rank: vectors are rows on the left and columns on the right; further dimensions are batches, and broadcast.  A
 // stack times one matrix is folded into one tall product.
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  check(a.device() == b.device(),
+        "matmul: Expected all tensors to be on the same device, but found at least two devices, cpu and meta");
   int64_t da = a.dim(), db = b.dim();
   if (da == 2 && db == 2) [[likely]]
     return mm(a, b);

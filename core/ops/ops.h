@@ -29,9 +29,9 @@ Tensor number(const Scalar& value, Device device = Device::Cpu);
 // ---- copy.cpp
 Tensor clone(const Tensor& x);
 Tensor contiguous(const Tensor& x);
-Tensor to_dtype(const Tensor& x, DType dtype);               // x itself if it has that dtype already; recorded
-Tensor cast(const Tensor& x, DType dtype);                   // the same, never recorded: for kernels' inputs
-Tensor copy_(const Tensor& x, const Tensor& src);            // broadcasts and converts src; recorded, views included
+Tensor to_dtype(const Tensor& x, DType dtype);     // x itself if it has that dtype already; recorded
+Tensor cast(const Tensor& x, DType dtype);         // the same, never recorded: for kernels' inputs
+Tensor copy_(const Tensor& x, const Tensor& src);  // broadcasts and converts src; recorded, views included
 Tensor fill_(const Tensor& x, const Tensor& value);
 Tensor zero_(const Tensor& x);
 Tensor detach(const Tensor& x);
@@ -42,23 +42,23 @@ void check_not_across(const Tensor& x, const Tensor& src);
 #include "ops/pointwise.h"
 
 // ---- complex.cpp (views of the parts)
-Tensor view_as_real(const Tensor& x);                        // a last dimension of size 2: real and imaginary part
+Tensor view_as_real(const Tensor& x);  // a last dimension of size 2: real and imaginary part
 Tensor view_as_complex(const Tensor& x);
-Tensor seen_as(const Tensor& x, DType dtype);                // x itself, or the whole of it as a view of its other kind
-Tensor real(const Tensor& x);                                // x itself if it is real
+Tensor seen_as(const Tensor& x, DType dtype);  // x itself, or the whole of it as a view of its other kind
+Tensor real(const Tensor& x);                  // x itself if it is real
 Tensor imag(const Tensor& x);
 
 // ---- shape.cpp (views share storage; each is recorded)
 Tensor view(const Tensor& x, const Dims& size);
 Tensor reshape(const Tensor& x, const Dims& size);
-Tensor alias(const Tensor& x);                               // a view of all of x
+Tensor alias(const Tensor& x);  // a view of all of x
 Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim);
-Tensor expand(const Tensor& x, const Dims& size);            // -1 keeps a size
+Tensor expand(const Tensor& x, const Dims& size);  // -1 keeps a size
 Tensor permute(const Tensor& x, const Dims& dims);
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
 Tensor t(const Tensor& x);
 Tensor mT(const Tensor& x);
-Tensor mH(const Tensor& x);                                  // conjugate transpose of the last two dimensions
+Tensor mH(const Tensor& x);  // conjugate transpose of the last two dimensions
 Tensor squeeze(const Tensor& x);
 Tensor squeeze(const Tensor& x, const Dims& dims);
 Tensor unsqueeze(const Tensor& x, int64_t dim);
@@ -80,7 +80,7 @@ Tensor triu(const Tensor& x, int64_t diagonal);
 Tensor sum_to_size(const Tensor& g, const Dims& sizes);
 
 // ---- index.cpp
-Tensor index(const Tensor& x, const Tensors& indices);       // null entries are full slices; integer or bool tensors
+Tensor index(const Tensor& x, const Tensors& indices);  // null entries are full slices; integer or bool tensors
 Tensor index_put(const Tensor& x, const Tensors& indices, const Tensor& values, bool accumulate);
 Tensor index_put_(const Tensor& x, const Tensors& indices, const Tensor& values, bool accumulate);
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
@@ -90,7 +90,8 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& 
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
 Tensor masked_select(const Tensor& x, const Tensor& mask);
 Tensor nonzero(const Tensor& x);
-Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx, bool scale_grad_by_freq, bool sparse);
+Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx, bool scale_grad_by_freq,
+                 bool sparse);
 
 // ---- reduce.cpp (empty dims: all of them)
 Tensor sum(const Tensor& x);
@@ -117,12 +118,12 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
                      const std::string& reduction, double label_smoothing);
 
 // ---- matmul.cpp
-Tensor matmul(const Tensor& a, const Tensor& b);             // torch.matmul's rules for every rank
+Tensor matmul(const Tensor& a, const Tensor& b);  // torch.matmul's rules for every rank
 Tensor mm(const Tensor& a, const Tensor& b);
 Tensor bmm(const Tensor& a, const Tensor& b);
 Tensor mv(const Tensor& a, const Tensor& b);
 Tensor dot(const Tensor& a, const Tensor& b);
-Tensor vdot(const Tensor& a, const Tensor& b);               // conjugates a
+Tensor vdot(const Tensor& a, const Tensor& b);  // conjugates a
 Tensor outer(const Tensor& a, const Tensor& b);
 Tensor inner(const Tensor& a, const Tensor& b);
 Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha);

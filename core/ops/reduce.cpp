@@ -2,8 +2,8 @@
 //
 // Each operator is a function with its rule; `Reduction` (reduce.h) has the shapes.  Kernels know few dtypes where many
 // would not pay: operators cast to `wide` before and back after.
-#include "kernels/table.h"
 #include "ops/reduce.h"
+#include "kernels/table.h"
 
 #include <cmath>
 
@@ -81,10 +81,14 @@ DType sum_dtype(const Tensor& x, std::optional<DType> dtype) {
 }
 
 DType mean_dtype(const Tensor& x, std::optional<DType> dtype) {
-  check(!dtype || is_inexact(*dtype), "mean(): could not infer output dtype. Optional dtype must be either a floating "
-        "point or complex dtype. Got: ", scalar_type_name(dtype.value_or(x.dtype())));
-  check(dtype || is_inexact(x.dtype()), "mean(): could not infer output dtype. Input dtype must be either a floating "
-        "point or complex dtype. Got: ", scalar_type_name(x.dtype()));
+  check(!dtype || is_inexact(*dtype),
+        "mean(): could not infer output dtype. Optional dtype must be either a floating "
+        "point or complex dtype. Got: ",
+        scalar_type_name(dtype.value_or(x.dtype())));
+  check(dtype || is_inexact(x.dtype()),
+        "mean(): could not infer output dtype. Input dtype must be either a floating "
+        "point or complex dtype. Got: ",
+        scalar_type_name(x.dtype()));
   return dtype.value_or(x.dtype());
 }
 
@@ -117,7 +121,8 @@ static Tensor sum_as(const Tensor& x, std::optional<DType> dtype) {
 
 Tensor sum_to_size(const Tensor& x, const Dims& sizes) {
   if (x.sizes() == sizes) return x;
-  check(is_expandable_to(sizes, x.sizes()), "sum_to_size: size {", sizes, "} is not expandable to size {", x.sizes(), "}.");
+  check(is_expandable_to(sizes, x.sizes()), "sum_to_size: size {", sizes, "} is not expandable to size {", x.sizes(),
+        "}.");
   const int64_t extra = x.dim() - sizes.size();
   Dims dims;
   for (int64_t d = 0; d < x.dim(); ++d)
@@ -266,7 +271,8 @@ Tensor extreme(const char* op, const Tensor& x, const Reduction& r, bool largest
 Tensor extreme_over(const char* op, const char* node, const Tensor& x, const Dims& dims, bool keepdim, bool largest) {
   const Reduction r(op, x, dims, keepdim);
   if (x.numel() == 0) {
-    check(!dims.empty(), op, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+    check(!dims.empty(), op,
+          "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
           "with the 'dim' argument.");
     for (int64_t d : dims) checked_dim(op, x, d, true);
   }
@@ -314,13 +320,15 @@ Tensor arg_extreme(const char* op, const Tensor& x, std::optional<int64_t> dim, 
 }
 
 Tensor extreme_of_all(const char* op, const char* node, const Tensor& x, bool largest) {
-  check(x.numel() > 0, op, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+  check(x.numel() > 0, op,
+        "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
         "with the 'dim' argument.");
   return extreme_over(op, node, x, {}, false, largest);
 }
 
 std::pair<Tensor, Tensor> aminmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
-  check(dim || x.numel() > 0, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
+  check(dim || x.numel() > 0,
+        "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
   const Reduction r("aminmax", x, dim ? Dims{checked_dim("aminmax", x, *dim, true)} : Dims(), keepdim);
   const Tensor both[] = {extreme("aminmax", x, r, false), extreme("aminmax", x, r, true)};
   if (Recorder record{"AminmaxBackward0", both, {&x, 1}})
@@ -383,8 +391,10 @@ namespace {
 Tensor moments(const char* op, const Tensor& x, const Reduction& r, double correction, Tensor* mean) {
   check(is_inexact(x.dtype()), op, ": std and var only support floating point and complex dtypes");
   if (double(r.count) <= correction)
-    warn(text(op, "(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
-              "numel divided by output numel).").c_str());
+    warn(text(op,
+              "(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
+              "numel divided by output numel).")
+             .c_str());
   const double divisor = std::max(0.0, double(r.count) - correction);
   if (is_complex(x.dtype())) {
     NoGrad off;
@@ -462,9 +472,7 @@ static Tensor std_(const Tensor& x, const Dims& dims, double correction, bool ke
   }
   if (Recorder record{"StdBackward0", y, x})
     record.vjp([x = record.save("self", x), y = record.save("result", y), mask = r.mask, correction,
-                n = r.count](const Tensor& g) {
-      return var_backward(std_backward(g, *y), *x, mask, correction, n);
-    });
+                n = r.count](const Tensor& g) { return var_backward(std_backward(g, *y), *x, mask, correction, n); });
   return y;
 }
 
@@ -509,8 +517,8 @@ Tensor vector_norm(const Tensor& input, const Scalar& ord, const Dims& dims, boo
   check(is_inexact(input.dtype()), "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
         scalar_type_name(input.dtype()));
   check(!dtype || is_complex(*dtype) == is_complex(input.dtype()), "linalg.vector_norm: dtype should be ",
-        is_complex(input.dtype()) ? "complex" : "floating point", " for ", scalar_type_name(input.dtype()), " inputs, but got ",
-        scalar_type_name(dtype.value_or(input.dtype())));
+        is_complex(input.dtype()) ? "complex" : "floating point", " for ", scalar_type_name(input.dtype()),
+        " inputs, but got ", scalar_type_name(dtype.value_or(input.dtype())));
   check(!dtype || promote(input.dtype(), *dtype) == *dtype, "linalg.vector_norm: the dtype of the input (",
         scalar_type_name(input.dtype()), ") should be convertible without narrowing to the specified dtype (",
         scalar_type_name(dtype.value_or(input.dtype())), ")");
@@ -592,17 +600,19 @@ Tensor cumprod_backward_with_zeros(const Tensor& g, const Tensor& x, int64_t dim
   Tensors parts;
   for (int64_t k = 0; k < n; ++k) {
     const Tensor before = k ? prod(narrow(x, dim, 0, k), dim, true) : ones_like(narrow(x, dim, 0, 1));
-    const Tensor without = k == n - 1 ? before
-        : cat({before, before * cumprod(narrow(x, dim, k + 1, n - k - 1), dim)}, dim);
+    const Tensor without =
+        k == n - 1 ? before : cat({before, before * cumprod(narrow(x, dim, k + 1, n - k - 1), dim)}, dim);
     parts.push_back(sum(narrow(g, dim, k, n - k) * conj(without), {dim}, true));
   }
   return cat(parts, dim);
 }
 
-std::pair<Tensor, Tensor> running_extreme(const char* op, const char* node, const Tensor& x, int64_t dim, bool largest) {
+std::pair<Tensor, Tensor> running_extreme(const char* op, const char* node, const Tensor& x, int64_t dim,
+                                          bool largest) {
   check_implemented(!is_complex(x.dtype()), op, x);
   dim = checked_dim(op, x, dim);
-  Tensor values = make_tensor(x.sizes(), x.dtype(), x.device()), indices = make_tensor(x.sizes(), DType::Int64, x.device());
+  Tensor values = make_tensor(x.sizes(), x.dtype(), x.device()),
+         indices = make_tensor(x.sizes(), DType::Int64, x.device());
   x.kernels().cum_extreme(values.strided(), indices.strided(), x.strided(), dim, largest);
   if (Recorder record{node, values, x})
     record.vjp([indices = record.save("indices", indices), dim, sizes = x.sizes()](const Tensor& g) {
@@ -617,8 +627,7 @@ std::pair<Tensor, Tensor> running_extreme(const char* op, const char* node, cons
 Tensor cumsum(const Tensor& x, int64_t dim, std::optional<DType> dtype) {
   dim = checked_dim("cumsum", x, dim);
   Tensor y = scanned(x, dim, sum_dtype(x, dtype), x.kernels().cumsum);
-  if (Recorder record{"CumsumBackward0", y, x})
-    record.vjp([dim](const Tensor& g) { return reverse_cumsum(g, dim); });
+  if (Recorder record{"CumsumBackward0", y, x}) record.vjp([dim](const Tensor& g) { return reverse_cumsum(g, dim); });
   return y;
 }
 
@@ -674,34 +683,52 @@ double bessel(bool unbiased) { return unbiased ? 1 : 0; }
 
 template <auto of>
 void def_moment(Ops& ops, const char* name, const char* doc) {
-  ops.def(name, +[](const Tensor& x, std::optional<Dims> dim, bool unbiased, bool keepdim) {
-            return of(x, all_or(dim), bessel(unbiased), keepdim);
-          }, "input"_a, "dim"_a, "unbiased"_a = true, "keepdim"_a = false, doc);
-  ops.def(name, +[](const Tensor& x, std::optional<Dims> dim, std::optional<double> correction, bool keepdim) {
-            return of(x, all_or(dim), correction.value_or(1), keepdim);
-          }, "input"_a, "dim"_a = None, kw_only, "correction"_a = None, "keepdim"_a = false, doc);
-  ops.def(name, +[](const Tensor& x, bool unbiased) { return of(x, Dims(), bessel(unbiased), false); },
-          "input"_a, "unbiased"_a = true, doc);
+  ops.def(
+      name,
+      +[](const Tensor& x, std::optional<Dims> dim, bool unbiased, bool keepdim) {
+        return of(x, all_or(dim), bessel(unbiased), keepdim);
+      },
+      "input"_a, "dim"_a, "unbiased"_a = true, "keepdim"_a = false, doc);
+  ops.def(
+      name,
+      +[](const Tensor& x, std::optional<Dims> dim, std::optional<double> correction, bool keepdim) {
+        return of(x, all_or(dim), correction.value_or(1), keepdim);
+      },
+      "input"_a, "dim"_a = None, kw_only, "correction"_a = None, "keepdim"_a = false, doc);
+  ops.def(
+      name, +[](const Tensor& x, bool unbiased) { return of(x, Dims(), bessel(unbiased), false); }, "input"_a,
+      "unbiased"_a = true, doc);
 }
 
 void def_sums(Ops& ops) {
   ops.def("sum", &sum_as, "input"_a, kw_only, "dtype"_a = None, "Sum of all elements, or along `dim`.");
-  ops.def("sum", +[](const Tensor& x, std::optional<Dims> dim, bool keepdim, std::optional<DType> dtype) {
-            return sum(x, all_or(dim), keepdim, dtype);
-          }, "input"_a, "dim"_a, "keepdim"_a = false, kw_only, "dtype"_a = None, "Sum along `dim`.");
-  ops.def("mean", +[](const Tensor& x, std::optional<DType> dtype) { return mean_as("MeanBackward0", x, {}, false, dtype); },
-          "input"_a, kw_only, "dtype"_a = None, "Mean of all elements, or along `dim`.");
-  ops.def("mean", +[](const Tensor& x, std::optional<Dims> dim, bool keepdim, std::optional<DType> dtype) {
-            return mean(x, all_or(dim), keepdim, dtype);
-          }, "input"_a, "dim"_a, "keepdim"_a = false, kw_only, "dtype"_a = None, "Mean along `dim`.");
+  ops.def(
+      "sum",
+      +[](const Tensor& x, std::optional<Dims> dim, bool keepdim, std::optional<DType> dtype) {
+        return sum(x, all_or(dim), keepdim, dtype);
+      },
+      "input"_a, "dim"_a, "keepdim"_a = false, kw_only, "dtype"_a = None, "Sum along `dim`.");
+  ops.def(
+      "mean",
+      +[](const Tensor& x, std::optional<DType> dtype) { return mean_as("MeanBackward0", x, {}, false, dtype); },
+      "input"_a, kw_only, "dtype"_a = None, "Mean of all elements, or along `dim`.");
+  ops.def(
+      "mean",
+      +[](const Tensor& x, std::optional<Dims> dim, bool keepdim, std::optional<DType> dtype) {
+        return mean(x, all_or(dim), keepdim, dtype);
+      },
+      "input"_a, "dim"_a, "keepdim"_a = false, kw_only, "dtype"_a = None, "Mean along `dim`.");
   ops.def("nansum", &nansum, "input"_a, "dim"_a = None, "keepdim"_a = false, kw_only, "dtype"_a = None,
           "Sum of the elements that are not NaN.");
   ops.def("nanmean", &nanmean, "input"_a, "dim"_a = None, "keepdim"_a = false, kw_only, "dtype"_a = None,
           "Mean of the elements that are not NaN.");
   ops.def("count_nonzero", &count_nonzero, "input"_a, "dim"_a = None, "Number of elements that are not zero.").no_out();
-  ops.def("sum_to_size", +[](const Tensor& x, const Dims& size) { return size.empty() ? sum(x) : sum_to_size(x, size); },
-          "input"_a, "size"_a.varargs(), "Sum over the dimensions that broadcasting `size` "
-          "to the shape of `input` would add or stretch.").method_only();
+  ops.def(
+         "sum_to_size", +[](const Tensor& x, const Dims& size) { return size.empty() ? sum(x) : sum_to_size(x, size); },
+         "input"_a, "size"_a.varargs(),
+         "Sum over the dimensions that broadcasting `size` "
+         "to the shape of `input` would add or stretch.")
+      .method_only();
   ops.def("prod", static_cast<Tensor (*)(const Tensor&, std::optional<DType>)>(&prod), "input"_a, kw_only,
           "dtype"_a = None, "Product of all elements, or along `dim`.");
   ops.def("prod", &prod_as, "input"_a, "dim"_a, "keepdim"_a = false, kw_only, "dtype"_a = None, "Product along `dim`.");
@@ -712,8 +739,10 @@ void def_extreme(Ops& ops, const char* name, const char* doc) {
   ops.def(name, +[](const Tensor& x) { return of_all(x); }, "input"_a, doc);
   // Before `dim`, which a 0-dim integer tensor would fit as well.
   ops.def(name, +[](const Tensor& x, const Tensor& other) { return of_two(x, other); }, "input"_a, "other"_a, doc);
-  ops.def(name, +[](const Tensor& x, int64_t dim, bool keepdim) { return along(x, dim, keepdim); }, "input"_a, "dim"_a,
-          "keepdim"_a = false, doc).returns({"values", "indices"});
+  ops.def(
+         name, +[](const Tensor& x, int64_t dim, bool keepdim) { return along(x, dim, keepdim); }, "input"_a, "dim"_a,
+         "keepdim"_a = false, doc)
+      .returns({"values", "indices"});
 }
 
 Tensor max_of_all(const Tensor& x) { return extreme_of_all("max", "MaxBackward1", x, true); }
@@ -726,22 +755,28 @@ void def_extremes(Ops& ops) {
       ops, "max", "Greatest of all elements; along `dim`, with its index; or the greater of two tensors' elements.");
   def_extreme<&min_of_all, static_cast<Along>(&min), static_cast<OfTwo>(&minimum)>(
       ops, "min", "Least of all elements; along `dim`, with its index; or the lesser of two tensors' elements.");
-  ops.def("amax", +[](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amax(x, all_or(dim), keepdim); },
-          "input"_a, "dim"_a = None, "keepdim"_a = false, "Greatest element along `dim`; equals share the gradient.");
-  ops.def("amin", +[](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amin(x, all_or(dim), keepdim); },
-          "input"_a, "dim"_a = None, "keepdim"_a = false, "Least element along `dim`; equals share the gradient.");
-  ops.def("aminmax", &aminmax, "input"_a, kw_only, "dim"_a = None, "keepdim"_a = false,
-          "Least and greatest element.").returns({"min", "max"});
-  ops.def("argmax", &argmax, "input"_a, "dim"_a = None, "keepdim"_a = false, "Index of the greatest element, the first one.");
-  ops.def("argmin", &argmin, "input"_a, "dim"_a = None, "keepdim"_a = false, "Index of the least element, the first one.");
+  ops.def(
+      "amax", +[](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amax(x, all_or(dim), keepdim); },
+      "input"_a, "dim"_a = None, "keepdim"_a = false, "Greatest element along `dim`; equals share the gradient.");
+  ops.def(
+      "amin", +[](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amin(x, all_or(dim), keepdim); },
+      "input"_a, "dim"_a = None, "keepdim"_a = false, "Least element along `dim`; equals share the gradient.");
+  ops.def("aminmax", &aminmax, "input"_a, kw_only, "dim"_a = None, "keepdim"_a = false, "Least and greatest element.")
+      .returns({"min", "max"});
+  ops.def("argmax", &argmax, "input"_a, "dim"_a = None, "keepdim"_a = false,
+          "Index of the greatest element, the first one.");
+  ops.def("argmin", &argmin, "input"_a, "dim"_a = None, "keepdim"_a = false,
+          "Index of the least element, the first one.");
 }
 
 template <bool zero>
 void def_any(Ops& ops, const char* name, const char* doc) {
   static constexpr const char* op = zero ? "all" : "any";
   ops.def(name, +[](const Tensor& x) { return any_over(op, x, {}, false, zero); }, "input"_a, doc);
-  ops.def(name, +[](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return any_along(op, x, dim, keepdim, zero); },
-          "input"_a, "dim"_a, "keepdim"_a = false, doc);
+  ops.def(
+      name,
+      +[](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return any_along(op, x, dim, keepdim, zero); },
+      "input"_a, "dim"_a, "keepdim"_a = false, doc);
 }
 
 }  // namespace
@@ -757,20 +792,30 @@ void def_reduce(Ops& ops) {
   def_moment<&std_mean>(ops, "std_mean", "Standard deviation and mean.");
   ops.def("norm", &norm, "input"_a, "p"_a = "fro", "dim"_a = None, "keepdim"_a = false, "dtype"_a = None,
           "(sum |x|**p)**(1/p): the p-norm of all elements, or along `dim`.");
-  ops.def("linalg_vector_norm", +[](const Tensor& x, Scalar ord, std::optional<Dims> dim, bool keepdim,
-                                    std::optional<DType> dtype) {
-            return vector_norm(x, ord, all_or(dim), keepdim, dtype);
-          }, "input"_a, "ord"_a = 2, "dim"_a = None, "keepdim"_a = false, kw_only, "dtype"_a = None,
-          "The `ord`-norm of all elements, or along `dim`.").function_only();
-  ops.def("logsumexp", +[](const Tensor& x, const Dims& dim, bool keepdim) { return logsumexp(x, dim, keepdim); },
-          "input"_a, "dim"_a, "keepdim"_a = false, "log(sum(e**x)) along `dim`, without overflow.");
+  ops.def(
+         "linalg_vector_norm",
+         +[](const Tensor& x, Scalar ord, std::optional<Dims> dim, bool keepdim, std::optional<DType> dtype) {
+           return vector_norm(x, ord, all_or(dim), keepdim, dtype);
+         },
+         "input"_a, "ord"_a = 2, "dim"_a = None, "keepdim"_a = false, kw_only, "dtype"_a = None,
+         "The `ord`-norm of all elements, or along `dim`.")
+      .function_only();
+  ops.def(
+      "logsumexp", +[](const Tensor& x, const Dims& dim, bool keepdim) { return logsumexp(x, dim, keepdim); },
+      "input"_a, "dim"_a, "keepdim"_a = false, "log(sum(e**x)) along `dim`, without overflow.");
   ops.def("cumsum", &cumsum, "input"_a, "dim"_a, kw_only, "dtype"_a = None, "Running sum along `dim`.").inplace();
   ops.def("cumprod", &cumprod, "input"_a, "dim"_a, kw_only, "dtype"_a = None, "Running product along `dim`.").inplace();
   ops.def("logcumsumexp", &logcumsumexp, "input"_a, "dim"_a, "Running logsumexp along `dim`.");
-  ops.def("cummax", +[](const Tensor& x, int64_t dim) { return running_extreme("cummax", "CummaxBackward0", x, dim, true); },
-          "input"_a, "dim"_a, "Running maximum along `dim` and its index, the last of equals.").returns({"values", "indices"});
-  ops.def("cummin", +[](const Tensor& x, int64_t dim) { return running_extreme("cummin", "CumminBackward0", x, dim, false); },
-          "input"_a, "dim"_a, "Running minimum along `dim` and its index, the last of equals.").returns({"values", "indices"});
+  ops.def(
+         "cummax",
+         +[](const Tensor& x, int64_t dim) { return running_extreme("cummax", "CummaxBackward0", x, dim, true); },
+         "input"_a, "dim"_a, "Running maximum along `dim` and its index, the last of equals.")
+      .returns({"values", "indices"});
+  ops.def(
+         "cummin",
+         +[](const Tensor& x, int64_t dim) { return running_extreme("cummin", "CumminBackward0", x, dim, false); },
+         "input"_a, "dim"_a, "Running minimum along `dim` and its index, the last of equals.")
+      .returns({"values", "indices"});
 }
 
 }  // namespace lg

@@ -11,15 +11,16 @@ namespace {
 void check_shapes(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
   if (index.numel() == 0) return;
   auto dims = [](const Tensor& t) { return std::max<int64_t>(t.dim(), 1); };
-  check(dims(index) == dims(x), op, "(): Index tensor must have the same number of dimensions as ", src ? "self" : "input",
-        " tensor: ", index.sizes(), " for ", x.sizes());
-  check(!src || dims(index) == dims(src), op, "(): Index tensor must have the same number of dimensions as src tensor: ",
-        index.sizes(), " for ", src ? src.sizes() : Dims());
+  check(dims(index) == dims(x), op, "(): Index tensor must have the same number of dimensions as ",
+        src ? "self" : "input", " tensor: ", index.sizes(), " for ", x.sizes());
+  check(!src || dims(index) == dims(src), op,
+        "(): Index tensor must have the same number of dimensions as src tensor: ", index.sizes(), " for ",
+        src ? src.sizes() : Dims());
   for (int64_t d = 0; d < index.dim(); ++d) {
-    check(d == dim || index.size(d) <= length_of(x, d), op, "(): Size does not match at dimension ", d, " expected index ",
-          index.sizes(), " to be no larger than self ", x.sizes(), " apart from dimension ", dim);
-    check(!src || index.size(d) <= length_of(src, d), op, "(): Expected index ", index.sizes(), " to be no larger than src ",
-          src ? src.sizes() : Dims(), " in every dimension");
+    check(d == dim || index.size(d) <= length_of(x, d), op, "(): Size does not match at dimension ", d,
+          " expected index ", index.sizes(), " to be no larger than self ", x.sizes(), " apart from dimension ", dim);
+    check(!src || index.size(d) <= length_of(src, d), op, "(): Expected index ", index.sizes(),
+          " to be no larger than src ", src ? src.sizes() : Dims(), " in every dimension");
   }
 }
 
@@ -42,8 +43,8 @@ Tensor in_corner(const Tensor& part, const Dims& sizes) {
 
 /// A write of src, or of one number where src is null.
 template <class Rule>
-Tensor scatter_any(const char* op, const char* node, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src,
-                   const Scalar& value, ScatterReduce how, bool in_place, Rule rule) {
+Tensor scatter_any(const char* op, const char* node, const Tensor& x, int64_t dim, const Tensor& index,
+                   const Tensor& src, const Scalar& value, ScatterReduce how, bool in_place, Rule rule) {
   dim = wrap_dim(op, x, dim);
   Tensor at = as_int64(op, index);
   check(!src || src.dtype() == x.dtype(), op, "(): Expected self.dtype to be equal to src.dtype: ", x.dtype(), " and ",
@@ -63,7 +64,8 @@ Tensor scatter_any(const char* op, const char* node, const Tensor& x, int64_t di
 }
 
 Tensor scatter_put(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool in_place);
-Tensor scatter_number(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value, bool in_place) {
+Tensor scatter_number(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
+                      bool in_place) {
   return scatter_any(op, "ScatterBackward1", x, dim, index, none, value, ScatterReduce::None, in_place,
                      [&](Recorder& record, const Tensor& at, int64_t d) {
                        record.vjp([at = record.save("index", at), d](const Tensor& g) {
@@ -72,35 +74,41 @@ Tensor scatter_number(const char* op, const Tensor& x, int64_t dim, const Tensor
                      });
 }
 
-Tensor scatter_put(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool in_place) {
-  return scatter_any(op, "ScatterBackward0", x, dim, index, src, {}, ScatterReduce::None, in_place,
-                     [&](Recorder& record, const Tensor& at, int64_t d) {
-                       record.vjp([at = record.save("index", at), d, sizes = src.sizes()](const Tensor& g, Needs need) -> Grads {
-                         Tensor indices = *at;
-                         return {need[0] ? scatter_number("scatter", g, d, indices, 0.0, false) : none,
-                                 need[1] ? in_corner(gather(g, d, indices), sizes) : none};
-                       });
-                     });
+Tensor scatter_put(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src,
+                   bool in_place) {
+  return scatter_any(
+      op, "ScatterBackward0", x, dim, index, src, {}, ScatterReduce::None, in_place,
+      [&](Recorder& record, const Tensor& at, int64_t d) {
+        record.vjp([at = record.save("index", at), d, sizes = src.sizes()](const Tensor& g, Needs need) -> Grads {
+          Tensor indices = *at;
+          return {need[0] ? scatter_number("scatter", g, d, indices, 0.0, false) : none,
+                  need[1] ? in_corner(gather(g, d, indices), sizes) : none};
+        });
+      });
 }
 
-Tensor scatter_sum(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool in_place) {
-  return scatter_any(op, "ScatterAddBackward0", x, dim, index, src, {}, ScatterReduce::Add, in_place,
-                     [&](Recorder& record, const Tensor& at, int64_t d) {
-                       record.vjp([at = record.save("index", at, 1), d, sizes = src.sizes()](const Tensor& g, Needs need) -> Grads {
-                         return {need[0] ? g : none, need[1] ? in_corner(gather(g, d, *at), sizes) : none};
-                       });
-                     });
+Tensor scatter_sum(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src,
+                   bool in_place) {
+  return scatter_any(
+      op, "ScatterAddBackward0", x, dim, index, src, {}, ScatterReduce::Add, in_place,
+      [&](Recorder& record, const Tensor& at, int64_t d) {
+        record.vjp([at = record.save("index", at, 1), d, sizes = src.sizes()](const Tensor& g, Needs need) -> Grads {
+          return {need[0] ? g : none, need[1] ? in_corner(gather(g, d, *at), sizes) : none};
+        });
+      });
 }
 
 /// The forms with reduce='add' or 'multiply', which have no derivative.
-Tensor scatter_with(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, const Scalar& value,
-                    const std::string& reduce, bool in_place) {
-  check(reduce == "add" || reduce == "multiply", op, "(): reduce argument must be either add or multiply., got ", reduce);
+Tensor scatter_with(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src,
+                    const Scalar& value, const std::string& reduce, bool in_place) {
+  check(reduce == "add" || reduce == "multiply", op, "(): reduce argument must be either add or multiply., got ",
+        reduce);
   ScatterReduce how = reduce == "add" ? ScatterReduce::Add : ScatterReduce::Multiply;
   return scatter_any(op, "torch::autograd::NotImplemented", x, dim, index, src, value, how, in_place,
                      [](Recorder& record, const Tensor&, int64_t) {
                        record.vjp([](const Tensor&) -> Tensor {
-                         fail(ErrorKind::NotImplemented, "the derivative for 'scatter' with reduce= is not implemented; use "
+                         fail(ErrorKind::NotImplemented,
+                              "the derivative for 'scatter' with reduce= is not implemented; use "
                               "scatter_add or scatter_reduce");
                        });
                      });
@@ -114,8 +122,7 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   check_shapes("gather", x, dim, at, none);
   check_range("gather", ErrorKind::Runtime, at, 0, length_of(x, dim), dim);
   Tensor y = make_tensor(at.sizes(), x.dtype(), x.device());
-  if (y.numel())
-    x.kernels().gather(at_least_1d(y).strided(), at_least_1d(x).strided(), at_least_1d(at).strided(), dim);
+  if (y.numel()) x.kernels().gather(at_least_1d(y).strided(), at_least_1d(x).strided(), at_least_1d(at).strided(), dim);
   if (Recorder record{"GatherBackward0", y, x})
     record.vjp([at = record.save("index", at), sizes = x.sizes(), dim](const Tensor& g) {
       return scatter_add(zeros(sizes, g.dtype(), g.device()), dim, *at, g);
@@ -160,7 +167,8 @@ Tensor without_derivative(const Tensor& t) {
   Tensor y = make_alias(t);
   if (Recorder record{"torch::autograd::NotImplemented", y, t})
     record.vjp([](const Tensor&) -> Tensor {
-      fail(ErrorKind::NotImplemented, "scatter_reduce(): double backward is not supported where more than one zero of src "
+      fail(ErrorKind::NotImplemented,
+           "scatter_reduce(): double backward is not supported where more than one zero of src "
            "goes into a product");
     });
   return y;
@@ -169,8 +177,8 @@ Tensor without_derivative(const Tensor& t) {
 Tensor reduced(const Tensor& x, int64_t dim, const Tensor& at, const Tensor& src, Reduce how, bool include_self);
 
 // Product over one place: dy/ds is the product of the others, y / s, or, for the only 0, what y is without it.
-Grads product_backward(const Tensor& g, const Tensor& x, const Tensor& src, const Tensor& y, const Tensor& at, int64_t dim,
-                       bool include_self, Needs need) {
+Grads product_backward(const Tensor& g, const Tensor& x, const Tensor& src, const Tensor& y, const Tensor& at,
+                       int64_t dim, bool include_self, Needs need) {
   Grads gs(2);
   if (need[0]) {
     Tensor nonzero_x = masked_fill(x, eq(x, number(int64_t(0))), Scalar(1));
@@ -189,8 +197,8 @@ Grads product_backward(const Tensor& g, const Tensor& x, const Tensor& src, cons
 }
 
 /// Gradients of x and of the indexed corner of src.
-Grads reduced_backward(const Tensor& g, const Tensor& x, const Tensor& src, const Tensor& y, const Tensor& at, int64_t dim,
-                       Reduce how, bool include_self, Needs need) {
+Grads reduced_backward(const Tensor& g, const Tensor& x, const Tensor& src, const Tensor& y, const Tensor& at,
+                       int64_t dim, Reduce how, bool include_self, Needs need) {
   Grads gs(2);
   if (how == Reduce::Sum || how == Reduce::Mean) {
     Tensor each = how == Reduce::Sum ? g : g / counts(g, dim, at, include_self);
@@ -210,12 +218,15 @@ Grads reduced_backward(const Tensor& g, const Tensor& x, const Tensor& src, cons
 void reduce_into(const Tensor& y, int64_t dim, const Tensor& at, const Tensor& src, Reduce how, bool include_self) {
   if (!include_self) {
     // The neutral element; for an extreme any of the values will do.
-    if (how == Reduce::Maximum || how == Reduce::Minimum) scatter_put("scatter_reduce", y, dim, at, src, true);
-    else scatter_number("scatter_reduce", y, dim, at, int64_t(how == Reduce::Prod), true);
+    if (how == Reduce::Maximum || how == Reduce::Minimum)
+      scatter_put("scatter_reduce", y, dim, at, src, true);
+    else
+      scatter_number("scatter_reduce", y, dim, at, int64_t(how == Reduce::Prod), true);
   }
-  constexpr ScatterReduce ways[] = {ScatterReduce::Add, ScatterReduce::Multiply, ScatterReduce::Add, ScatterReduce::Maximum,
-                                    ScatterReduce::Minimum};
-  scatter_any("scatter_reduce", "", y, dim, at, src, {}, ways[int(how)], true, [](Recorder&, const Tensor&, int64_t) {});
+  constexpr ScatterReduce ways[] = {ScatterReduce::Add, ScatterReduce::Multiply, ScatterReduce::Add,
+                                    ScatterReduce::Maximum, ScatterReduce::Minimum};
+  scatter_any("scatter_reduce", "", y, dim, at, src, {}, ways[int(how)], true,
+              [](Recorder&, const Tensor&, int64_t) {});
   if (how != Reduce::Mean) return;
   Tensor n = counts(y, dim, at, include_self);
   copy_(y, is_inexact(y.dtype()) ? y / n : floor_divide(y, n));
@@ -231,11 +242,11 @@ Tensor reduced(const Tensor& x, int64_t dim, const Tensor& at, const Tensor& src
   if (Recorder record{"ScatterReduceBackward0", y, x, src}) {
     bool linear = how == Reduce::Sum || how == Reduce::Mean;
     record.vjp([x = record.save("self", linear ? none : x), src = record.save("src", linear ? none : src),
-                y = record.save("result", linear ? none : y), at = record.save("index", at), sizes = src.sizes(), dim, how,
-                include_self](const Tensor& g, Needs need) {
+                y = record.save("result", linear ? none : y), at = record.save("index", at), sizes = src.sizes(), dim,
+                how, include_self](const Tensor& g, Needs need) {
       Tensor indices = *at;
-      Grads gs = reduced_backward(g, x ? *x : none, src ? corner(*src, indices.sizes()) : none, y ? *y : none, indices, dim, how,
-                                  include_self, need);
+      Grads gs = reduced_backward(g, x ? *x : none, src ? corner(*src, indices.sizes()) : none, y ? *y : none, indices,
+                                  dim, how, include_self, need);
       if (gs[1]) gs[1] = in_corner(gs[1], sizes);
       return gs;
     });
@@ -249,7 +260,8 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
   dim = wrap_dim("scatter_reduce", x, dim);
   bool orders = how == Reduce::Maximum || how == Reduce::Minimum;
   if (orders && is_complex(x.dtype()))
-    fail(ErrorKind::NotImplemented, "scatter_reduce: \"", reduce, "\" not implemented for '", scalar_type_name(x.dtype()), "'");
+    fail(ErrorKind::NotImplemented, "scatter_reduce: \"", reduce, "\" not implemented for '",
+         scalar_type_name(x.dtype()), "'");
   return reduced(x, dim, as_int64("scatter_reduce", index), src, how, include_self);
 }
 
@@ -264,16 +276,20 @@ Tensor scatter_src_(const Tensor& x, int64_t dim, const Tensor& index, const Ten
 Tensor scatter_value_(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value) {
   return scatter_number("scatter_", x, dim, index, value, true);
 }
-Tensor scatter_src_with(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, const std::string& reduce) {
+Tensor scatter_src_with(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src,
+                        const std::string& reduce) {
   return scatter_with("scatter", x, dim, index, src, {}, reduce, false);
 }
-Tensor scatter_value_with(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value, const std::string& reduce) {
+Tensor scatter_value_with(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
+                          const std::string& reduce) {
   return scatter_with("scatter", x, dim, index, none, value, reduce, false);
 }
-Tensor scatter_src_with_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, const std::string& reduce) {
+Tensor scatter_src_with_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src,
+                         const std::string& reduce) {
   return scatter_with("scatter_", x, dim, index, src, {}, reduce, true);
 }
-Tensor scatter_value_with_(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value, const std::string& reduce) {
+Tensor scatter_value_with_(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
+                           const std::string& reduce) {
   return scatter_with("scatter_", x, dim, index, none, value, reduce, true);
 }
 Tensor scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
@@ -289,8 +305,9 @@ Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int6
   check(indices.dtype() == DType::Int64, "torch.take_along_dim(): dtype of indices should be Long but got ",
         scalar_type_name(indices.dtype()));
   if (!dim) return gather(reshape(x, {-1}), 0, reshape(indices, {-1}));
-  check(x.dim() == indices.dim(), "torch.take_along_dim(): input and indices should have the same number of dimensions, but got ",
-        x.dim(), " dimensions for input, and ", indices.dim(), " dimensions for indices");
+  check(x.dim() == indices.dim(),
+        "torch.take_along_dim(): input and indices should have the same number of dimensions, but got ", x.dim(),
+        " dimensions for input, and ", indices.dim(), " dimensions for indices");
   int64_t d = wrap_dim("take_along_dim", x, *dim);
   Dims common = x.sizes(), index_sizes = indices.sizes();
   if (x.dim()) common[d] = index_sizes[d] = 1;
@@ -310,21 +327,29 @@ Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int6
 
 void def_scatter(Ops& ops) {
   ops.def("gather", &gather, "input"_a, "dim"_a, "index"_a, "Values at `index` along `dim`.");
-  ops.def("gather", &gather_dense, "input"_a, "dim"_a, "index"_a, kw_only, "sparse_grad"_a, "Values at `index` along `dim`.");
+  ops.def("gather", &gather_dense, "input"_a, "dim"_a, "index"_a, kw_only, "sparse_grad"_a,
+          "Values at `index` along `dim`.");
   ops.def("scatter", &scatter, "input"_a, "dim"_a, "index"_a, "src"_a, "Values of `src` put at `index` along `dim`.");
   ops.def("scatter", &scatter_value, "input"_a, "dim"_a, "index"_a, "value"_a, "One value put at `index` along `dim`.");
-  ops.def("scatter", &scatter_src_with, "input"_a, "dim"_a, "index"_a, "src"_a, kw_only, "reduce"_a, "Values added or multiplied in.");
+  ops.def("scatter", &scatter_src_with, "input"_a, "dim"_a, "index"_a, "src"_a, kw_only, "reduce"_a,
+          "Values added or multiplied in.");
   ops.def("scatter", &scatter_value_with, "input"_a, "dim"_a, "index"_a, "value"_a, kw_only, "reduce"_a,
           "One value added or multiplied in.");
   ops.def("scatter_", &scatter_src_, "input"_a, "dim"_a, "index"_a, "src"_a, "scatter in place.").method_only();
   ops.def("scatter_", &scatter_value_, "input"_a, "dim"_a, "index"_a, "value"_a, "scatter in place.");
-  ops.def("scatter_", &scatter_src_with_, "input"_a, "dim"_a, "index"_a, "src"_a, kw_only, "reduce"_a, "scatter in place.");
-  ops.def("scatter_", &scatter_value_with_, "input"_a, "dim"_a, "index"_a, "value"_a, kw_only, "reduce"_a, "scatter in place.");
-  ops.def("scatter_add", &scatter_add, "input"_a, "dim"_a, "index"_a, "src"_a, "Values of `src` added at `index` along `dim`, in order.");
+  ops.def("scatter_", &scatter_src_with_, "input"_a, "dim"_a, "index"_a, "src"_a, kw_only, "reduce"_a,
+          "scatter in place.");
+  ops.def("scatter_", &scatter_value_with_, "input"_a, "dim"_a, "index"_a, "value"_a, kw_only, "reduce"_a,
+          "scatter in place.");
+  ops.def("scatter_add", &scatter_add, "input"_a, "dim"_a, "index"_a, "src"_a,
+          "Values of `src` added at `index` along `dim`, in order.");
   ops.def("scatter_add_", &scatter_add_, "input"_a, "dim"_a, "index"_a, "src"_a, "scatter_add in place.").method_only();
-  ops.def("scatter_reduce", &scatter_reduce, "input"_a, "dim"_a, "index"_a, "src"_a, "reduce"_a, kw_only, "include_self"_a = true,
-          "Values of `src` combined at `index` along `dim`: 'sum', 'prod', 'mean', 'amax' or 'amin'.").inplace();
-  ops.def("take_along_dim", &take_along_dim, "input"_a, "indices"_a, "dim"_a = None, "Values at `indices` along `dim`, broadcast.");
+  ops.def("scatter_reduce", &scatter_reduce, "input"_a, "dim"_a, "index"_a, "src"_a, "reduce"_a, kw_only,
+          "include_self"_a = true,
+          "Values of `src` combined at `index` along `dim`: 'sum', 'prod', 'mean', 'amax' or 'amin'.")
+      .inplace();
+  ops.def("take_along_dim", &take_along_dim, "input"_a, "indices"_a, "dim"_a = None,
+          "Values at `indices` along `dim`, broadcast.");
 }
 
 }  // namespace lg

@@ -1,5 +1,5 @@
-// Shape operators.  Views first: each shares its input's storage, and its rule puts the gradient back where it came from;
-// then the operators that copy.
+// Shape operators.  Views first: each shares its input's storage, and its rule puts the gradient back where it came
+// from; then the operators that copy.
 #include <algorithm>
 
 #include "kernels/table.h"
@@ -38,16 +38,18 @@ Tensor alias(const Tensor& x) {
 
 Tensor view(const Tensor& x, const Dims& size) {
   Dims sizes = infer_size("view", size, x.numel()), strides;
-  check(view_strides(x.sizes(), x.strides(), sizes, &strides), "view: view size is not compatible with input tensor's size and "
-        "stride (at least one dimension spans across two contiguous subspaces): ", x.sizes(), " with strides ", x.strides(),
-        " as ", sizes, ". Use .reshape(...) instead.");
+  check(view_strides(x.sizes(), x.strides(), sizes, &strides),
+        "view: view size is not compatible with input tensor's size and "
+        "stride (at least one dimension spans across two contiguous subspaces): ",
+        x.sizes(), " with strides ", x.strides(), " as ", sizes, ". Use .reshape(...) instead.");
   return reshaped_view("ViewBackward0", x, std::move(sizes), std::move(strides));
 }
 
 Tensor reshape(const Tensor& x, const Dims& size) {
   Dims sizes = infer_size("reshape", size, x.numel()), strides;
   if (view_strides(x.sizes(), x.strides(), sizes, &strides))
-    return reshaped_view(x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0", x, std::move(sizes), std::move(strides));
+    return reshaped_view(x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0", x, std::move(sizes),
+                         std::move(strides));
   Tensor dense = clone(x), y;
   dense = contiguous(dense);
   // A view in memory, but nobody else can see the copy: no view for autograd.
@@ -64,8 +66,10 @@ Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {
   if (first == last) return x;
   Dims sizes;
   for (int64_t i = 0; i < x.dim(); ++i) {
-    if (i <= first || i > last) sizes.push_back(x.size(i));
-    else sizes[first] *= x.size(i);
+    if (i <= first || i > last)
+      sizes.push_back(x.size(i));
+    else
+      sizes[first] *= x.size(i);
   }
   return reshape(x, sizes);
 }
@@ -75,7 +79,8 @@ static Tensor unflatten(const Tensor& x, int64_t dim, const Dims& parts) {
   check(!parts.empty(), "unflatten: sizes must be non-empty");
   Dims inferred = infer_size("unflatten", parts, x.size(dim)), sizes;
   for (int64_t i = 0; i < x.dim(); ++i) {
-    if (i != dim) sizes.push_back(x.size(i));
+    if (i != dim)
+      sizes.push_back(x.size(i));
     else
       for (int64_t p : inferred) sizes.push_back(p);
   }
@@ -110,8 +115,10 @@ Tensor unsqueeze(const Tensor& x, int64_t dim) {
 // ---- views that reorder or repeat
 
 Tensor expand(const Tensor& x, const Dims& size) {
-  check(size.size() >= x.dim(), "expand: the number of sizes provided (", size.size(), ") must be greater or equal to the number "
-        "of dimensions in the tensor (", x.dim(), ")");
+  check(size.size() >= x.dim(), "expand: the number of sizes provided (", size.size(),
+        ") must be greater or equal to the number "
+        "of dimensions in the tensor (",
+        x.dim(), ")");
   Dims sizes = size, strides(size.size());
   int64_t shift = size.size() - x.dim();
   for (int64_t i = 0; i < size.size(); ++i) {
@@ -119,8 +126,9 @@ Tensor expand(const Tensor& x, const Dims& size) {
     if (size[i] == -1 && i >= shift) sizes[i] = have;
     check(sizes[i] >= 0, "expand: The expanded size of the tensor (", size[i], ") isn't allowed in dimension ", i,
           i < shift ? ", a leading, non-existing dimension" : "", "; sizes are ", x.sizes(), " and ", size);
-    check(have == sizes[i] || have == 1, "expand: The expanded size of the tensor (", size[i], ") must match the existing size (",
-          have, ") at non-singleton dimension ", i, ".  Target sizes: ", size, ".  Tensor sizes: ", x.sizes());
+    check(have == sizes[i] || have == 1, "expand: The expanded size of the tensor (", size[i],
+          ") must match the existing size (", have, ") at non-singleton dimension ", i, ".  Target sizes: ", size,
+          ".  Tensor sizes: ", x.sizes());
     strides[i] = i < shift || have != sizes[i] ? 0 : x.stride(i - shift);
   }
   // Leading dimensions of size 1 keep strides as PyTorch gives them.
@@ -139,8 +147,10 @@ static Tensor permuted(const Tensor& x, const Dims& dims) {
   return make_view(x, std::move(sizes), std::move(strides), x.offset());
 }
 Tensor permute(const Tensor& x, const Dims& dims) {
-  check(dims.size() == x.dim(), "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
-        "desired ordering of dimensions i.e. input.dim() = ", x.dim(), " is not equal to len(dims) = ", dims.size());
+  check(dims.size() == x.dim(),
+        "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+        "desired ordering of dimensions i.e. input.dim() = ",
+        x.dim(), " is not equal to len(dims) = ", dims.size());
   Dims order, inverse(dims.size(), -1);
   for (int64_t i = 0; i < dims.size(); ++i) {
     int64_t d = wrap_dim("permute", x, dims[i]);
@@ -177,14 +187,17 @@ Tensor mT(const Tensor& x) {
 Tensor mH(const Tensor& x) { return is_complex(x.dtype()) ? conj(mT(x)) : mT(x); }
 
 static Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
-  check(source.size() == destination.size(), "movedim: Invalid source or destination dims: source (", source, " dims) should "
-        "contain the same number of dims as destination (", destination, " dims)");
+  check(source.size() == destination.size(), "movedim: Invalid source or destination dims: source (", source,
+        " dims) should "
+        "contain the same number of dims as destination (",
+        destination, " dims)");
   int64_t n = x.dim();
   Dims order(n, -1), taken(n, 0);
   if (n == 0) return alias(x);
   for (int64_t i = 0; i < source.size(); ++i) {
     int64_t s = wrap_dim("movedim", x, source[i]), d = wrap_dim("movedim", x, destination[i]);
-    check(!taken[s] && order[d] < 0, "movedim: repeated dim in `source` (", source, ") or `destination` (", destination, ")");
+    check(!taken[s] && order[d] < 0, "movedim: repeated dim in `source` (", source, ") or `destination` (", destination,
+          ")");
     order[d] = s;
     taken[s] = 1;
   }
@@ -213,7 +226,8 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   Tensor y = make_view(x, std::move(sizes), std::move(strides), offset);
   if (Recorder record{"SelectBackward0", y, x})
     record.vjp([sizes = x.sizes(), dim = int32_t(dim), index](const Tensor& g) {
-      return embed("SelectBackwardBackward0", g, sizes, [dim, index](const Tensor& t) { return select(t, dim, index); });
+      return embed("SelectBackwardBackward0", g, sizes,
+                   [dim, index](const Tensor& t) { return select(t, dim, index); });
     });
   return y;
 }
@@ -242,10 +256,11 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
   check(x.dim() > 0, "narrow() cannot be applied to a 0-dim tensor.");
   check(length >= 0, "narrow(): length must be non-negative.");
   int64_t d = wrap_dim("narrow", x, dim), size = x.size(d);
-  check_index(start >= -size && start <= size, "narrow: start out of range (expected to be in range of [", -size, ", ", size,
-              "], but got ", start, ")");
+  check_index(start >= -size && start <= size, "narrow: start out of range (expected to be in range of [", -size, ", ",
+              size, "], but got ", start, ")");
   if (start < 0) start += size;
-  check(length <= size - start, "narrow: start (", start, ") + length (", length, ") exceeds dimension size (", size, ").");
+  check(length <= size - start, "narrow: start (", start, ") + length (", length, ") exceeds dimension size (", size,
+        ").");
   return slice(x, d, start, start + length, 1);
 }
 
@@ -253,7 +268,8 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   int64_t a = wrap_dim("diagonal", x, dim1), b = wrap_dim("diagonal", x, dim2);
   check(a != b, "diagonal dimensions cannot be identical ", dim1, ", ", dim2);
   int64_t rows = x.size(a), columns = x.size(b);
-  int64_t length = std::max<int64_t>(0, offset >= 0 ? std::min(rows, columns - offset) : std::min(rows + offset, columns));
+  int64_t length =
+      std::max<int64_t>(0, offset >= 0 ? std::min(rows, columns - offset) : std::min(rows + offset, columns));
   int64_t start = x.offset();
   if (length) start += offset >= 0 ? offset * x.stride(b) : -offset * x.stride(a);
   Dims sizes, strides;
@@ -346,9 +362,8 @@ Tensor as_strided_backward(const Tensor& g, const Geometry& in, const Geometry& 
 static Tensor strided_view(const char* name, const Tensor& x, const Dims& size, const Dims& stride, int64_t offset) {
   Tensor y = make_view(x, size, stride, offset);
   if (Recorder record{name, y, x})
-    record.vjp([in = Geometry{x.sizes(), x.strides(), x.offset()}, view = Geometry{size, stride, offset}](const Tensor& g) {
-      return as_strided_backward(g, in, view);
-    });
+    record.vjp([in = Geometry{x.sizes(), x.strides(), x.offset()},
+                view = Geometry{size, stride, offset}](const Tensor& g) { return as_strided_backward(g, in, view); });
   return y;
 }
 Tensor as_strided(const Tensor& x, const Dims& size, const Dims& stride, std::optional<int64_t> offset) {
@@ -358,7 +373,8 @@ Tensor as_strided(const Tensor& x, const Dims& size, const Dims& stride, std::op
 static Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
   dim = wrap_dim("unfold", x, dim);
   int64_t have = x.dim() ? x.size(dim) : 1;
-  check(size >= 0 && size <= have, "unfold: maximum size for tensor at dimension ", dim, " is ", have, " but size is ", size);
+  check(size >= 0 && size <= have, "unfold: maximum size for tensor at dimension ", dim, " is ", have, " but size is ",
+        size);
   check(step > 0, "unfold: step is ", step, " but must be > 0");
   Dims sizes = x.sizes(), strides = x.strides();
   if (x.dim() == 0) return strided_view("UnfoldBackward0", x, {size}, {1}, x.offset());
@@ -375,12 +391,12 @@ static Tensor view_dtype(const Tensor& x, DType dtype) {
   int64_t offset = x.offset();
   if (from != to) {
     check(x.dim() > 0, "view: self.dim() cannot be 0 to view ", x.dtype(), " as ", dtype, " (different element sizes)");
-    check(x.stride(-1) == 1, "view: self.stride(-1) must be 1 to view ", x.dtype(), " as ", dtype, " (different element sizes), but got ",
-          x.stride(-1));
+    check(x.stride(-1) == 1, "view: self.stride(-1) must be 1 to view ", x.dtype(), " as ", dtype,
+          " (different element sizes), but got ", x.stride(-1));
     int64_t last = x.dim() - 1;
     auto scale = [&](int64_t v, const char* what) {
-      check(v * from % to == 0, "view: ", what, " must be divisible by ", to / std::max<int64_t>(from, 1), " to view ", x.dtype(), " as ",
-            dtype, ", but got ", v);
+      check(v * from % to == 0, "view: ", what, " must be divisible by ", to / std::max<int64_t>(from, 1), " to view ",
+            x.dtype(), " as ", dtype, ", but got ", v);
       return v * from / to;
     };
     sizes[last] = scale(sizes[last], "self.size(-1)");
@@ -434,8 +450,10 @@ static Tensors split_with_sizes(const Tensor& x, const Dims& sizes, int64_t dim)
     check(s >= 0, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", sizes);
     check(!__builtin_add_overflow(total, s, &total), "split_with_sizes: sizes overflow: ", sizes);
   }
-  check(total == x.size(dim), "split_with_sizes expects split_sizes to sum exactly to ", x.size(dim), " (input tensor's size at "
-        "dimension ", dim, "), but got split_sizes=", sizes);
+  check(total == x.size(dim), "split_with_sizes expects split_sizes to sum exactly to ", x.size(dim),
+        " (input tensor's size at "
+        "dimension ",
+        dim, "), but got split_sizes=", sizes);
   return split_views("SplitWithSizesBackward0", x, sizes, dim);
 }
 
@@ -494,7 +512,8 @@ Tensor cat(const Tensors& xs, int64_t dim) {
       lengths.push_back(-1);
       continue;
     }
-    check(x.dim() == model->dim(), "cat: Tensors must have same number of dimensions: got ", model->dim(), " and ", x.dim());
+    check(x.dim() == model->dim(), "cat: Tensors must have same number of dimensions: got ", model->dim(), " and ",
+          x.dim());
     for (int64_t i = 0; i < x.dim(); ++i)
       check(i == dim || x.size(i) == model->size(i), "cat: Sizes of tensors must match except in dimension ", dim,
             ". Expected size ", model->size(i), " but got size ", x.size(i), " for tensor number ", k, " in the list.");
@@ -531,8 +550,8 @@ Tensor stack(const Tensors& xs, int64_t dim) {
   Dims sizes = xs[0].sizes();
   sizes.insert(dim, int64_t(xs.size()));
   for (const Tensor& x : xs)
-    check(x.sizes() == xs[0].sizes(), "stack expects each tensor to be equal size, but got ", xs[0].sizes(), " at entry 0 and ",
-          x.sizes(), " at entry ", &x - xs.begin());
+    check(x.sizes() == xs[0].sizes(), "stack expects each tensor to be equal size, but got ", xs[0].sizes(),
+          " at entry 0 and ", x.sizes(), " at entry ", &x - xs.begin());
   Tensor y = make_tensor(sizes, joined_dtype(xs), xs[0].device());
   Dims strides = y.strides();
   strides.erase(dim);
@@ -554,8 +573,10 @@ Tensor stack(const Tensors& xs, int64_t dim) {
 
 /// x tiled: each dimension d of the result reads as (repeats, size).
 Tensor repeat(const Tensor& x, const Dims& repeats) {
-  check(repeats.size() >= x.dim(), "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of "
-        "tensor: ", repeats, " for ", x.sizes());
+  check(repeats.size() >= x.dim(),
+        "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+        "tensor: ",
+        repeats, " for ", x.sizes());
   int64_t shift = repeats.size() - x.dim();
   Dims sizes, paired, source_strides, summed;
   for (int64_t i = 0; i < repeats.size(); ++i) {
@@ -606,8 +627,8 @@ static Tensor rolled_once(const Tensor& x, int64_t shift, int64_t dim) {
 }
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
   check(!shifts.empty(), "roll: `shifts` required");
-  check(shifts.size() == (dims.empty() ? 1 : dims.size()), "roll: shifts and dimensions must align. shifts: ", shifts.size(),
-        ", dims:", dims.size());
+  check(shifts.size() == (dims.empty() ? 1 : dims.size()),
+        "roll: shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
   Tensor y;
   {
     NoGrad guard;
@@ -679,7 +700,8 @@ static Tensor with_part(const char* node, const Tensor& x, const Tensor& src, Vi
     NoGrad guard;
     y = clone(x);
     Tensor place = view(y);
-    check(place.sizes() == src.sizes(), "expected src to have a size equal to the slice of self. src size = ", src.sizes(),
+    check(place.sizes() == src.sizes(),
+          "expected src to have a size equal to the slice of self. src size = ", src.sizes(),
           ", slice size = ", place.sizes());
     copy_(place, src);
   }
@@ -692,27 +714,31 @@ static Tensor with_part(const char* node, const Tensor& x, const Tensor& src, Vi
 static Tensor select_scatter(const Tensor& x, const Tensor& src, int64_t dim, int64_t index) {
   return with_part("SelectScatterBackward0", x, src, [=](const Tensor& t) { return select(t, dim, index); });
 }
-static Tensor slice_scatter(const Tensor& x, const Tensor& src, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
-                            int64_t step) {
+static Tensor slice_scatter(const Tensor& x, const Tensor& src, int64_t dim, std::optional<int64_t> start,
+                            std::optional<int64_t> end, int64_t step) {
   return with_part("SliceScatterBackward0", x, src, [=](const Tensor& t) { return slice(t, dim, start, end, step); });
 }
 static Tensor diagonal_scatter(const Tensor& x, const Tensor& src, int64_t offset, int64_t dim1, int64_t dim2) {
-  return with_part("DiagonalScatterBackward0", x, src, [=](const Tensor& t) { return diagonal(t, offset, dim1, dim2); });
+  return with_part("DiagonalScatterBackward0", x, src,
+                   [=](const Tensor& t) { return diagonal(t, offset, dim1, dim2); });
 }
-static Tensor as_strided_scatter(const Tensor& x, const Tensor& src, const Dims& size, const Dims& stride, std::optional<int64_t> offset) {
-  return with_part("AsStridedScatterBackward0", x, src, [=, geometry = Geometry{x.sizes(), x.strides(), 0}](const Tensor& t) {
-    // The strides speak of x's memory, so a gradient is laid out as x was.
-    bool same = t.strides() == geometry.strides && t.offset() == 0;
-    Tensor dense = same ? t : copy_(make_strided(geometry.sizes, geometry.strides, t.dtype(), t.device()), t);
-    return as_strided(dense, size, stride, offset);
-  });
+static Tensor as_strided_scatter(const Tensor& x, const Tensor& src, const Dims& size, const Dims& stride,
+                                 std::optional<int64_t> offset) {
+  return with_part(
+      "AsStridedScatterBackward0", x, src, [=, geometry = Geometry{x.sizes(), x.strides(), 0}](const Tensor& t) {
+        // The strides speak of x's memory, so a gradient is laid out as x was.
+        bool same = t.strides() == geometry.strides && t.offset() == 0;
+        Tensor dense = same ? t : copy_(make_strided(geometry.sizes, geometry.strides, t.dtype(), t.device()), t);
+        return as_strided(dense, size, stride, offset);
+      });
 }
 
 // ---- in place on the geometry alone: the tensor itself becomes the view
 
 static Tensor become(const char* op, const Tensor& x, const Tensor& v) {
   check_inplace(op, x);
-  check(!is_view(x) || !grad_enabled() || !requires_grad(x), op, ": a view that requires grad cannot change its own shape in place");
+  check(!is_view(x) || !grad_enabled() || !requires_grad(x), op,
+        ": a view that requires grad cannot change its own shape in place");
   set_geometry(x.get(), v.sizes(), v.strides());
   x->offset = v.offset();
   x.bump_version();
@@ -751,31 +777,40 @@ static Tensor view_as(const Tensor& x, const Tensor& other) { return view(x, oth
 static Tensor reshape_as(const Tensor& x, const Tensor& other) { return reshape(x, other.sizes()); }
 static Tensor squeeze_one(const Tensor& x, int64_t dim) { return squeeze(x, {dim}); }
 static Tensor squeeze_several(const Tensor& x, const Dims& dims) {
-  return squeezed("SqueezeBackward2", x, dims.empty() ? Dims() : wrap_dims("squeeze", dims, std::max<int64_t>(x.dim(), 1)));
+  return squeezed("SqueezeBackward2", x,
+                  dims.empty() ? Dims() : wrap_dims("squeeze", dims, std::max<int64_t>(x.dim(), 1)));
 }
-static Tensor movedim_one(const Tensor& x, int64_t source, int64_t destination) { return movedim(x, Dims{source}, Dims{destination}); }
+static Tensor movedim_one(const Tensor& x, int64_t source, int64_t destination) {
+  return movedim(x, Dims{source}, Dims{destination});
+}
 static Tensor squeeze_all(const Tensor& x) { return squeeze(x); }
 static Tensor ravel(const Tensor& x) { return view(contiguous(x), {-1}); }
 static Tensor resize_as_(const Tensor& x, const Tensor& other) { return resize_(x, other.sizes()); }
 static bool is_set_to(const Tensor& x, const Tensor& other) {
-  return x->storage == other->storage && x.offset() == other.offset() && x.sizes() == other.sizes() && x.strides() == other.strides();
+  return x->storage == other->storage && x.offset() == other.offset() && x.sizes() == other.sizes() &&
+         x.strides() == other.strides();
 }
 static Tensor roll_default(const Tensor& x, const Dims& shifts, const std::optional<Dims>& dims) {
   return roll(x, shifts, dims.value_or(Dims()));
 }
 
 void def_shape(Ops& ops) {
-  ops.def("view", &view, "input"_a, "size"_a.varargs(), "The same elements in another shape, without a copy.").method_only();
+  ops.def("view", &view, "input"_a, "size"_a.varargs(), "The same elements in another shape, without a copy.")
+      .method_only();
   ops.def("view", &view_dtype, "input"_a, "dtype"_a, "The same bytes as another dtype.").method_only();
-  ops.def("reshape", &reshape, "input"_a, "shape"_a.varargs(), "The same elements in another shape; a view where possible.");
+  ops.def("reshape", &reshape, "input"_a, "shape"_a.varargs(),
+          "The same elements in another shape; a view where possible.");
   ops.def("flatten", &flatten, "input"_a, "start_dim"_a = 0, "end_dim"_a = -1, "Joins a range of dimensions into one.");
   ops.def("ravel", &ravel, "input"_a, "All elements in one dimension.");
   ops.def("unflatten", &unflatten, "input"_a, "dim"_a, "sizes"_a, "Splits a dimension into several.");
   ops.def("squeeze", &squeeze_all, "input"_a, "Without dimensions of size 1.").no_out();
   ops.def("squeeze", &squeeze_one, "input"_a, "dim"_a, "Without the named dimension, if it has size 1.").no_out();
-  ops.def("squeeze", &squeeze_several, "input"_a, "dim"_a, "Without the named dimensions, where they have size 1.").no_out();
+  ops.def("squeeze", &squeeze_several, "input"_a, "dim"_a, "Without the named dimensions, where they have size 1.")
+      .no_out();
   ops.def("unsqueeze", &unsqueeze, "input"_a, "dim"_a, "With a dimension of size 1 put in.");
-  ops.def("expand", &expand, "input"_a, "size"_a.varargs(), "A view with dimensions of size 1 repeated; -1 keeps a size.").method_only();
+  ops.def("expand", &expand, "input"_a, "size"_a.varargs(),
+          "A view with dimensions of size 1 repeated; -1 keeps a size.")
+      .method_only();
   ops.def("expand_as", &expand_as, "input"_a, "other"_a, "Expanded to the shape of `other`.").method_only();
   ops.def("broadcast_to", &expand, "input"_a, "size"_a, "A view with dimensions of size 1 repeated.");
   ops.def("view_as", &view_as, "input"_a, "other"_a, "A view in the shape of `other`.").method_only();
@@ -784,34 +819,46 @@ void def_shape(Ops& ops) {
   ops.def("transpose", &transpose, "input"_a, "dim0"_a, "dim1"_a, "Two dimensions swapped.").alias("swapdims");
   ops.def("swapaxes", &transpose, "input"_a, "axis0"_a, "axis1"_a, "Two dimensions swapped.");
   ops.def("t", &t, "input"_a, "Transpose of a matrix; a vector is returned as it is.");
-  ops.def("movedim", &movedim_one, "input"_a, "source"_a, "destination"_a, "A dimension moved to a new place.").alias("moveaxis");
-  ops.def("movedim", &movedim, "input"_a, "source"_a, "destination"_a, "Dimensions moved to new places.").alias("moveaxis");
+  ops.def("movedim", &movedim_one, "input"_a, "source"_a, "destination"_a, "A dimension moved to a new place.")
+      .alias("moveaxis");
+  ops.def("movedim", &movedim, "input"_a, "source"_a, "destination"_a, "Dimensions moved to new places.")
+      .alias("moveaxis");
   ops.def("select", &select, "input"_a, "dim"_a, "index"_a, "One slice along `dim`.");
   ops.def("narrow", &narrow, "input"_a, "dim"_a, "start"_a, "length"_a, "`length` slices along `dim`, from `start`.");
   ops.def("diagonal", &diagonal, "input"_a, "offset"_a = 0, "dim1"_a = 0, "dim2"_a = 1, "A diagonal, as a view.");
-  ops.def("diag_embed", &diag_embed, "input"_a, "offset"_a = 0, "dim1"_a = -2, "dim2"_a = -1, "Matrices with given diagonals.");
+  ops.def("diag_embed", &diag_embed, "input"_a, "offset"_a = 0, "dim1"_a = -2, "dim2"_a = -1,
+          "Matrices with given diagonals.");
   ops.def("diag", &diag, "input"_a, "diagonal"_a = 0, "Diagonal of a matrix, or matrix of a diagonal.");
-  ops.def("select_scatter", &select_scatter, "input"_a, "src"_a, "dim"_a, "index"_a, "A copy with one slice replaced by `src`.");
-  ops.def("slice_scatter", &slice_scatter, "input"_a, "src"_a, "dim"_a = 0, "start"_a = None, "end"_a = None, "step"_a = 1,
-          "A copy with a range of slices replaced by `src`.");
+  ops.def("select_scatter", &select_scatter, "input"_a, "src"_a, "dim"_a, "index"_a,
+          "A copy with one slice replaced by `src`.");
+  ops.def("slice_scatter", &slice_scatter, "input"_a, "src"_a, "dim"_a = 0, "start"_a = None, "end"_a = None,
+          "step"_a = 1, "A copy with a range of slices replaced by `src`.");
   ops.def("diagonal_scatter", &diagonal_scatter, "input"_a, "src"_a, "offset"_a = 0, "dim1"_a = 0, "dim2"_a = 1,
           "A copy with a diagonal replaced by `src`.");
-  ops.def("as_strided_scatter", &as_strided_scatter, "input"_a, "src"_a, "size"_a, "stride"_a, "storage_offset"_a = None,
-          "A copy with what as_strided looks at replaced by `src`.");
-  ops.def("as_strided", &as_strided, "input"_a, "size"_a, "stride"_a, "storage_offset"_a = None, "Any look at the storage.");
-  ops.def("unfold", &unfold, "input"_a, "dimension"_a, "size"_a, "step"_a, "Windows along a dimension, as a view.").method_only();
+  ops.def("as_strided_scatter", &as_strided_scatter, "input"_a, "src"_a, "size"_a, "stride"_a,
+          "storage_offset"_a = None, "A copy with what as_strided looks at replaced by `src`.");
+  ops.def("as_strided", &as_strided, "input"_a, "size"_a, "stride"_a, "storage_offset"_a = None,
+          "Any look at the storage.");
+  ops.def("unfold", &unfold, "input"_a, "dimension"_a, "size"_a, "step"_a, "Windows along a dimension, as a view.")
+      .method_only();
   ops.def("split", &split, "tensor"_a, "split_size"_a, "dim"_a = 0, "Parts of equal size along `dim`.").no_out();
-  ops.def("split", &split, "tensor"_a, "split_size_or_sections"_a, "dim"_a = 0, "Parts of equal size along `dim`.").no_out();
+  ops.def("split", &split, "tensor"_a, "split_size_or_sections"_a, "dim"_a = 0, "Parts of equal size along `dim`.")
+      .no_out();
   ops.def("split", &split_with_sizes, "tensor"_a, "split_size"_a, "dim"_a = 0, "Parts of given sizes.").no_out();
-  ops.def("split", &split_with_sizes, "tensor"_a, "split_size_or_sections"_a, "dim"_a = 0, "Parts of given sizes.").no_out();
-  ops.def("split_with_sizes", &split_with_sizes, "input"_a, "split_sizes"_a, "dim"_a = 0, "Parts of given sizes.").no_out();
+  ops.def("split", &split_with_sizes, "tensor"_a, "split_size_or_sections"_a, "dim"_a = 0, "Parts of given sizes.")
+      .no_out();
+  ops.def("split_with_sizes", &split_with_sizes, "input"_a, "split_sizes"_a, "dim"_a = 0, "Parts of given sizes.")
+      .no_out();
   ops.def("chunk", &chunk, "input"_a, "chunks"_a, "dim"_a = 0, "At most `chunks` parts along `dim`.").no_out();
   ops.def("unbind", &unbind, "input"_a, "dim"_a = 0, "All slices along `dim`.").no_out();
-  ops.def("cat", &cat, "tensors"_a, "dim"_a = 0, "Tensors joined along a dimension.").alias("concat").alias("concatenate");
+  ops.def("cat", &cat, "tensors"_a, "dim"_a = 0, "Tensors joined along a dimension.")
+      .alias("concat")
+      .alias("concatenate");
   ops.def("stack", &stack, "tensors"_a, "dim"_a = 0, "Tensors joined along a new dimension.");
   ops.def("repeat", &repeat, "input"_a, "repeats"_a.varargs(), "The tensor tiled.").method_only();
   ops.def("flip", &flip, "input"_a, "dims"_a.varargs(), "Dimensions reversed.");
-  ops.def("roll", &roll_default, "input"_a, "shifts"_a, "dims"_a = None, "Elements shifted along dimensions, around the end.");
+  ops.def("roll", &roll_default, "input"_a, "shifts"_a, "dims"_a = None,
+          "Elements shifted along dimensions, around the end.");
   ops.def("tril", &tril, "input"_a, "diagonal"_a = 0, "Lower triangle of matrices; 0 elsewhere.").inplace();
   ops.def("triu", &triu, "input"_a, "diagonal"_a = 0, "Upper triangle of matrices; 0 elsewhere.").inplace();
   ops.def("squeeze_", &squeeze_, "input"_a, "squeeze in place.").method_only();
@@ -821,10 +868,13 @@ void def_shape(Ops& ops) {
   ops.def("swapdims_", &transpose_, "input"_a, "dim0"_a, "dim1"_a, "transpose in place.").method_only();
   ops.def("swapaxes_", &transpose_, "input"_a, "axis0"_a, "axis1"_a, "transpose in place.").method_only();
   ops.def("t_", &t_, "input"_a, "t in place.").method_only();
-  ops.def("as_strided_", &as_strided_, "input"_a, "size"_a, "stride"_a, "storage_offset"_a = None, "as_strided in place.");
-  ops.def("resize_", &resize_, "input"_a, "size"_a.varargs(), "Another size in place; new elements are uninitialised.").method_only();
+  ops.def("as_strided_", &as_strided_, "input"_a, "size"_a, "stride"_a, "storage_offset"_a = None,
+          "as_strided in place.");
+  ops.def("resize_", &resize_, "input"_a, "size"_a.varargs(), "Another size in place; new elements are uninitialised.")
+      .method_only();
   ops.def("resize_as_", &resize_as_, "input"_a, "other"_a, "The size of `other`, in place.").method_only();
-  ops.def("is_set_to", &is_set_to, "input"_a, "tensor"_a, "Do both look at the same memory in the same way?").method_only();
+  ops.def("is_set_to", &is_set_to, "input"_a, "tensor"_a, "Do both look at the same memory in the same way?")
+      .method_only();
   ops.def("set_", &set_, "input"_a, "source"_a, "Looks at the memory of `source` from now on.").method_only();
 }
 

@@ -19,9 +19,7 @@ template <class F>
 PyObject* guarded(F&& body) {
   try {
     return body();
-  } catch (...) {
-    return raise_current();
-  }
+  } catch (...) { return raise_current(); }
 }
 
 PyObject* is_grad_enabled(PyObject*, PyObject*) { return PyBool_FromLong(thread_mode.grad); }
@@ -46,15 +44,17 @@ bool edge_from_python(PyObject* object, Edge* edge) {
   if (!PyObject_TypeCheck(node, node_type()) || !PyLong_Check(nr)) return false;
   edge->node = Node::borrow(reinterpret_cast<NodeObject*>(node));
   edge->nr = uint32_t(integer_from_python(nr));
-  check_index(edge->nr < edge->node->outputs.size(), "GradientEdge: output ", edge->nr, " of ", edge->node->name, ", which has ",
-              edge->node->outputs.size());
+  check_index(edge->nr < edge->node->outputs.size(), "GradientEdge: output ", edge->nr, " of ", edge->node->name,
+              ", which has ", edge->node->outputs.size());
   return true;
 }
 
 /// L6: why nothing can flow here.
 std::string why_no_grad(const Tensor& t) {
-  if (!is_inexact(t.dtype())) return text(" Its dtype is ", name(t.dtype()), ": only floating point and complex tensors can.");
-  return " It was made under no_grad, detached, or computed only from tensors that do not require grad (frozen parameters): "
+  if (!is_inexact(t.dtype()))
+    return text(" Its dtype is ", name(t.dtype()), ": only floating point and complex tensors can.");
+  return " It was made under no_grad, detached, or computed only from tensors that do not require grad (frozen "
+         "parameters): "
          "set requires_grad on what you differentiate with respect to, before computing.";
 }
 
@@ -84,12 +84,12 @@ Edge input_edge(PyObject* object, bool accumulate) {
 }
 
 PyObject* py_run_backward(PyObject*, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"tensors", "grad_tensors", "keep_graph", "create_graph", "inputs", "allow_unreachable",
-                                "accumulate_grad", nullptr};
+  static const char* names[] = {"tensors", "grad_tensors",      "keep_graph",      "create_graph",
+                                "inputs",  "allow_unreachable", "accumulate_grad", nullptr};
   PyObject *tensors, *grads, *inputs = nullptr;
   int keep, create, allow_unreachable = 0, accumulate = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOpp|Opp", const_cast<char**>(names), &tensors, &grads, &keep, &create, &inputs,
-                                   &allow_unreachable, &accumulate))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOpp|Opp", const_cast<char**>(names), &tensors, &grads, &keep,
+                                   &create, &inputs, &allow_unreachable, &accumulate))
     return nullptr;
   return guarded([&]() -> PyObject* {
     check_type(PyTuple_Check(tensors) && PyTuple_Check(grads) && (!inputs || PyTuple_Check(inputs)),
@@ -102,14 +102,16 @@ PyObject* py_run_backward(PyObject*, PyObject* args, PyObject* kwargs) {
       request.gradients.push_back(g == Py_None ? Tensor() : as_tensor_handle(g));
     }
     Py_ssize_t wanted = inputs ? PyTuple_GET_SIZE(inputs) : 0;
-    for (Py_ssize_t i = 0; i < wanted; ++i) request.inputs.push_back(input_edge(PyTuple_GET_ITEM(inputs, i), accumulate));
+    for (Py_ssize_t i = 0; i < wanted; ++i)
+      request.inputs.push_back(input_edge(PyTuple_GET_ITEM(inputs, i), accumulate));
     request.keep_graph = keep;
     request.create_graph = create;
     request.accumulate = wanted == 0 || accumulate;
     Grads results = run_backward(std::move(request));
     if (wanted == 0 || accumulate) return PyTuple_New(0);
     for (size_t i = 0; i < results.size() && !allow_unreachable; ++i)
-      check(bool(results[i]), "One of the differentiated Tensors (index ", i, ") appears to not have been used in the graph. Set "
+      check(bool(results[i]), "One of the differentiated Tensors (index ", i,
+            ") appears to not have been used in the graph. Set "
             "allow_unused=True if this is the desired behavior.");
     return grads_to_tuple(results);
   });
@@ -207,7 +209,8 @@ PyMethodDef functions[] = {
     {"_set_grad_enabled", set_grad_enabled, METH_O, nullptr},
     {"is_inference_mode_enabled", is_inference_mode_enabled, METH_NOARGS, "Is this thread in inference mode?"},
     {"_set_inference_mode", set_inference_mode, METH_O, nullptr},
-    {"_run_backward", keywords(&py_run_backward), METH_VARARGS | METH_KEYWORDS, "The engine; see autograd.backward and grad."},
+    {"_run_backward", keywords(&py_run_backward), METH_VARARGS | METH_KEYWORDS,
+     "The engine; see autograd.backward and grad."},
     {"_push_saved_tensors_default_hooks", push_hooks, METH_VARARGS, nullptr},
     {"_pop_saved_tensors_default_hooks", pop_hooks, METH_NOARGS, nullptr},
     {"_saved_tensors_hooks_disable", disable_hooks, METH_O, nullptr},

@@ -368,7 +368,32 @@ PyTypeObject op_type = [] {
 
 bool is_operator(PyObject* object) { return Py_TYPE(object) == &op_type; }
 
+/// A kernel of one device cannot read another's memory.  Numbers as 0-dim tensors go anywhere; pointwise operators look
+/// for themselves, and copy_ is there to cross over.
+static void check_one_device(const OpObject* op, PyObject* const* args, Py_ssize_t count) {
+  bool cpu = false, meta = false;
+  auto note = [&](PyObject* object) {
+    if (!is_tensor(object)) return;
+    auto* t = reinterpret_cast<const TensorObject*>(object);
+    if (t->device == Device::Meta)
+      meta = true;
+    else
+      cpu |= !t->sizes.empty();
+  };
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    note(args[i]);
+    if (PyList_CheckExact(args[i])) {
+      for (Py_ssize_t k = 0; k < PyList_GET_SIZE(args[i]); ++k) note(PyList_GET_ITEM(args[i], k));
+    } else if (PyTuple_CheckExact(args[i])) {
+      for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(args[i]); ++k) note(PyTuple_GET_ITEM(args[i], k));
+    }
+  }
+  check(!(cpu && meta) || std::strcmp(op->name, "copy_") == 0, op->name,
+        "(): Expected all tensors to be on the same device, but found at least two devices, cpu and meta");
+}
+
 PyObject* call_op(const OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  check_one_device(op, args, nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
   if (kwnames && (op->takes_out || op->is_factory)) return call_with_extras(op, args, nargs, kwnames);
   return op->is_inplace ? call_inplace(op, args, nargs, kwnames) : invoke(op, args, nargs, kwnames);
 }

@@ -27,14 +27,14 @@ static std::string name_of(PyObject* function) {
 }
 
 static Tensor checked_replacement(PyObject* function, PyObject* result, const Tensor& grad) {
-  check_type(is_tensor(result), "expected Variable, but hook returned '", Py_TYPE(result)->tp_name, "'; '", name_of(function),
-             "' must return a tensor or None");
+  check_type(is_tensor(result), "expected Variable, but hook returned '", Py_TYPE(result)->tp_name, "'; '",
+             name_of(function), "' must return a tensor or None");
   Tensor replaced = Tensor::borrow(reinterpret_cast<TensorObject*>(result));
   if (grad) {
-    check(replaced.sizes() == grad.sizes(), "hook '", name_of(function), "' has changed the size of value: from ", grad.sizes(),
-          " to ", replaced.sizes());
-    check(replaced.dtype() == grad.dtype(), "hook '", name_of(function), "' has changed the type of value (was ", grad.dtype(),
-          ", got ", replaced.dtype(), ")");
+    check(replaced.sizes() == grad.sizes(), "hook '", name_of(function), "' has changed the size of value: from ",
+          grad.sizes(), " to ", replaced.sizes());
+    check(replaced.dtype() == grad.dtype(), "hook '", name_of(function), "' has changed the type of value (was ",
+          grad.dtype(), ", got ", replaced.dtype(), ")");
   }
   return replaced;
 }
@@ -85,8 +85,8 @@ void run_tensor_hooks(NodeObject* node, Grads& grads) {
 /// Takes a hook's tuple over: None entries become missing gradients.
 static void replace_all(PyObject* function, PyObject* result, Grads& grads) {
   Object sequence = is_tensor(result) ? Object::steal(PyTuple_Pack(1, result)) : Object::borrow(result);
-  check_type(PyTuple_Check(sequence.get()), "expected dict of hook results to be a tuple, but hook '", name_of(function),
-             "' returned '", Py_TYPE(result)->tp_name, "'");
+  check_type(PyTuple_Check(sequence.get()), "expected dict of hook results to be a tuple, but hook '",
+             name_of(function), "' returned '", Py_TYPE(result)->tp_name, "'");
   check(size_t(PyTuple_GET_SIZE(sequence.get())) == grads.size(), "hook '", name_of(function),
         "' has returned an incorrect number of values (got ", PyTuple_GET_SIZE(sequence.get()), ", but expected ",
         grads.size(), ")");

@@ -26,10 +26,12 @@ Tensor index_tensor(PyObject* object) {
 }
 
 bool is_index_tensor(PyObject* o) {
-  return is_tensor(o) || PyList_Check(o) || PyTuple_Check(o) || PyRange_Check(o) || (PySequence_Check(o) && !PyUnicode_Check(o) && !PyBytes_Check(o));
+  return is_tensor(o) || PyList_Check(o) || PyTuple_Check(o) || PyRange_Check(o) ||
+         (PySequence_Check(o) && !PyUnicode_Check(o) && !PyBytes_Check(o));
 }
 
-/// An old habit of NumPy's, which PyTorch still knows: a short list with a sequence, slice, None or ... in it is a tuple.
+/// An old habit of NumPy's, which PyTorch still knows: a short list with a sequence, slice, None or ... in it is a
+/// tuple.
 Object key_tuple(PyObject* key) {
   if (PyTuple_Check(key)) return Object::borrow(key);
   if (PyList_Check(key) && PyList_GET_SIZE(key) < 32) {
@@ -76,12 +78,14 @@ int64_t position(PyObject* o) {
 /// `axis`: what the dimension was called before other parts of the key took theirs away.
 Tensor select_at(const Tensor& x, int64_t dim, int64_t index, int64_t axis) {
   int64_t size = x.size(dim);
-  check_index(index >= -size && index < size, "index ", index, " is out of bounds for dimension ", axis, " with size ", size);
+  check_index(index >= -size && index < size, "index ", index, " is out of bounds for dimension ", axis, " with size ",
+              size);
   return select(x, dim, index);
 }
 
 [[noreturn]] void bad_key(PyObject* o) {
-  fail(ErrorKind::Index, "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+  fail(ErrorKind::Index,
+       "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
        Py_TYPE(o)->tp_name, ")");
 }
 
@@ -108,15 +112,21 @@ Parsed parse(const Tensor& x, PyObject* key) {
     if (!is_index_tensor(o)) bad_key(o);
     tensors[size_t(i)] = index_tensor(o);
     const Tensor& t = tensors[size_t(i)];
-    check_index(is_mask(t) || t.dtype() == DType::Int64 || t.dtype() == DType::Int32, "tensors used as indices must be long, int, byte or bool tensors, got ", t.dtype());
+    check(!t.is_meta() || x.is_meta(),
+          "indices should be on the same device as the indexed tensor (cpu), but one is on meta");
+    check_index(is_mask(t) || t.dtype() == DType::Int64 || t.dtype() == DType::Int32,
+                "tensors used as indices must be long, int, byte or bool tensors, got ", t.dtype());
     specified += is_mask(t) ? t.dim() : 1;
   }
-  check_index(specified <= x.dim(), x.dim() == 0 ? "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim "
-              "tensor to a number; too many indices" : "too many indices", " for tensor of dimension ", x.dim());
+  check_index(specified <= x.dim(),
+              x.dim() == 0 ? "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim "
+                             "tensor to a number; too many indices"
+                           : "too many indices",
+              " for tensor of dimension ", x.dim());
   Parsed p{x, {}, false};
   bool single = PySlice_Check(key);
-  int64_t dim = 0;   // of the view made so far
-  int64_t axis = 0;  // of x
+  int64_t dim = 0;     // of the view made so far
+  int64_t axis = 0;    // of x
   int64_t folded = 0;  // dimensions of masks beyond the one slot that each takes in `indices`
   auto put = [&](const Tensor& t) {
     while (int64_t(p.indices.size()) < dim - folded) p.indices.push_back(Tensor());
@@ -164,7 +174,9 @@ Tensor get_item(const Tensor& x, PyObject* key) {
 /// What is assigned, as a tensor that `x` can take.
 static Tensor value_for(const Tensor& x, PyObject* value) {
   if (is_tensor(value)) return as_tensor_handle(value);
-  if (!is_number(value)) fail(ErrorKind::Type, "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", scalar_type_name(x.dtype()), "Tensor");
+  if (!is_number(value))
+    fail(ErrorKind::Type, "can't assign a ", Py_TYPE(value)->tp_name, " to a torch.", scalar_type_name(x.dtype()),
+         "Tensor");
   return full({}, scalar_from_python(value), x.dtype(), x.device());
 }
 
@@ -180,8 +192,10 @@ void set_item(const Tensor& x, PyObject* key, PyObject* object) {
   Parsed p = parse(x, key);
   if (!p.advanced) {
     Tensor v = without_leading_ones(value, p.view.dim());
-    check(is_expandable_to(v.sizes(), p.view.sizes()), "shape mismatch: value tensor of shape ", value.sizes(), " cannot be broadcast to "
-          "indexing result of shape ", p.view.sizes());
+    check(is_expandable_to(v.sizes(), p.view.sizes()), "shape mismatch: value tensor of shape ", value.sizes(),
+          " cannot be broadcast to "
+          "indexing result of shape ",
+          p.view.sizes());
     copy_(p.view, v);
     return;
   }

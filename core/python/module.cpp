@@ -37,8 +37,15 @@ static void init(PyObject* module) {
 
 }  // namespace lg
 
-static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "leafgrad._core", "The native core of leafgrad.", -1,
-                                 nullptr, nullptr, nullptr, nullptr, nullptr};
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT,
+                                 "leafgrad._core",
+                                 "The native core of leafgrad.",
+                                 -1,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr};
 
 PyMODINIT_FUNC PyInit__core() {
   PyObject* module = PyModule_Create(&definition);

@@ -1,7 +1,8 @@
 // Tensor's Python type: number and mapping slots on the thin path, attributes, and the methods of autograd.
 //
-// The operators' methods are added by Ops::publish, long-tail methods by Python (leafgrad/_tensor.py).  A number slot goes
-// straight to the C++ operator when both operands are plain tensors or numbers; subclasses go through the Op object.
+// The operators' methods are added by Ops::publish, long-tail methods by Python (leafgrad/_tensor.py).  A number slot
+// goes straight to the C++ operator when both operands are plain tensors or numbers; subclasses go through the Op
+// object.
 #include "python/tensor.h"
 
 #include <structmember.h>
@@ -39,9 +40,7 @@ template <class F>
 PyObject* guarded(F&& body) {
   try {
     return body();
-  } catch (...) {
-    return raise_current();
-  }
+  } catch (...) { return raise_current(); }
 }
 template <class F>
 int guarded_int(F&& body) {
@@ -97,7 +96,9 @@ PyObject* inplace(PyObject* a, PyObject* b, const char* name) {
 }
 
 template <Binary f>
-Tensor swapped(const Tensor& a, const Tensor& b) { return f(b, a); }
+Tensor swapped(const Tensor& a, const Tensor& b) {
+  return f(b, a);
+}
 Tensor divided_number(const Tensor& a, const Tensor& b) { return mul(reciprocal(b), a); }
 
 PyObject* slot_add(PyObject* a, PyObject* b) { return binary<add, swapped<add>>(a, b, "add"); }
@@ -107,14 +108,15 @@ PyObject* slot_div(PyObject* a, PyObject* b) { return binary<div, divided_number
   PyObject* slot_##name(PyObject* a, PyObject* b) { return binary<name>(a, b, #name); }
 #define SLOT_(name) \
   PyObject* slot_i##name(PyObject* a, PyObject* b) { return inplace<name##_>(a, b, #name "_"); }
-SLOT(sub) SLOT(floor_divide) SLOT(remainder) SLOT(matmul)
-SLOT(bitwise_and) SLOT(bitwise_or) SLOT(bitwise_xor) SLOT(bitwise_left_shift) SLOT(bitwise_right_shift)
-SLOT_(add) SLOT_(sub) SLOT_(mul) SLOT_(div) SLOT_(floor_divide) SLOT_(remainder)
-SLOT_(bitwise_and) SLOT_(bitwise_or) SLOT_(bitwise_xor) SLOT_(bitwise_left_shift) SLOT_(bitwise_right_shift)
+SLOT(sub)
+SLOT(floor_divide) SLOT(remainder) SLOT(matmul) SLOT(bitwise_and) SLOT(bitwise_or) SLOT(bitwise_xor)
+    SLOT(bitwise_left_shift) SLOT(bitwise_right_shift) SLOT_(add) SLOT_(sub) SLOT_(mul) SLOT_(div) SLOT_(floor_divide)
+        SLOT_(remainder) SLOT_(bitwise_and) SLOT_(bitwise_or) SLOT_(bitwise_xor) SLOT_(bitwise_left_shift)
+            SLOT_(bitwise_right_shift)
 #undef SLOT
 #undef SLOT_
 
-PyObject* slot_pow(PyObject* a, PyObject* b, PyObject* modulus) {
+                PyObject* slot_pow(PyObject* a, PyObject* b, PyObject* modulus) {
   if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
   return binary<pow>(a, b, "pow");
 }
@@ -131,8 +133,9 @@ PyObject* slot_invert(PyObject* a) { return unary<bitwise_not>(a, "bitwise_not")
 PyObject* slot_positive(PyObject* a) { return Py_NewRef(a); }
 
 void check_single(const Tensor& t, const char* what) {
-  check(t.numel() == 1, t.numel() == 0 ? "Boolean value of Tensor with no values is ambiguous"
-                                       : "Boolean value of Tensor with more than one value is ambiguous",
+  check(t.numel() == 1,
+        t.numel() == 0 ? "Boolean value of Tensor with no values is ambiguous"
+                       : "Boolean value of Tensor with more than one value is ambiguous",
         " (", what, " of shape ", t.sizes(), ")");
 }
 int slot_bool(PyObject* a) {
@@ -149,21 +152,24 @@ PyObject* slot_int(PyObject* a) {
   return guarded([&]() -> PyObject* {
     Scalar v = item_of(self_of(a));
     if (v.is_integral()) return PyLong_FromLongLong(v.to<int64_t>());
-    check_type(!v.is_complex() || v.to<complex128>().imag() == 0, "value cannot be converted to type int64_t without overflow");
+    check_type(!v.is_complex() || v.to<complex128>().imag() == 0,
+               "value cannot be converted to type int64_t without overflow");
     return PyLong_FromDouble(v.to<double>());
   });
 }
 PyObject* slot_float(PyObject* a) {
   return guarded([&] {
     Scalar v = item_of(self_of(a));
-    check(!v.is_complex() || v.to<complex128>().imag() == 0, "value cannot be converted to type double without overflow");
+    check(!v.is_complex() || v.to<complex128>().imag() == 0,
+          "value cannot be converted to type double without overflow");
     return PyFloat_FromDouble(v.to<double>());
   });
 }
 PyObject* slot_index(PyObject* a) {
   return guarded([&] {
     Tensor t = self_of(a);
-    check_type(t.numel() == 1 && is_integral(t.dtype()), "only integer tensors of a single element can be converted to an index");
+    check_type(t.numel() == 1 && is_integral(t.dtype()),
+               "only integer tensors of a single element can be converted to an index");
     return PyLong_FromLongLong(item_of(t).to<int64_t>());
   });
 }
@@ -220,9 +226,13 @@ int slot_assign(PyObject* self, PyObject* key, PyObject* value) {
 
 // ---- attributes
 
-PyObject* get_shape(PyObject* self, void*) { return guarded([&] { return size_to_python(raw(self)->sizes); }); }
+PyObject* get_shape(PyObject* self, void*) {
+  return guarded([&] { return size_to_python(raw(self)->sizes); });
+}
 PyObject* get_dtype(PyObject* self, void*) { return dtype_to_python(raw(self)->dtype); }
-PyObject* get_device(PyObject* self, void*) { return guarded([&] { return device_to_python(raw(self)->device); }); }
+PyObject* get_device(PyObject* self, void*) {
+  return guarded([&] { return device_to_python(raw(self)->device); });
+}
 PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLongLong(raw(self)->sizes.size()); }
 PyObject* get_requires_grad(PyObject* self, void*) {
   return guarded([&] { return PyBool_FromLong(requires_grad(self_of(self))); });
@@ -230,20 +240,27 @@ PyObject* get_requires_grad(PyObject* self, void*) {
 int put_requires_grad(PyObject* self, PyObject* value, void*) {
   return guarded_int([&] {
     check(value && PyBool_Check(value), "requires_grad must be a bool");
-    check(is_leaf(self_of(self)), "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+    check(is_leaf(self_of(self)),
+          "you can only change requires_grad flags of leaf variables. If you want to use a computed "
           "variable in a subgraph that doesn't require differentiation use detach().");
     set_requires_grad(self_of(self), value == Py_True);
   });
 }
-PyObject* get_is_leaf(PyObject* self, void*) { return guarded([&] { return PyBool_FromLong(is_leaf(self_of(self))); }); }
-PyObject* get_grad_fn(PyObject* self, void*) { return guarded([&] { return node_to_python(grad_fn(self_of(self))); }); }
+PyObject* get_is_leaf(PyObject* self, void*) {
+  return guarded([&] { return PyBool_FromLong(is_leaf(self_of(self))); });
+}
+PyObject* get_grad_fn(PyObject* self, void*) {
+  return guarded([&] { return node_to_python(grad_fn(self_of(self))); });
+}
 
 /// L1: the gradient of a non-leaf that nobody asked to keep.
 void warn_not_kept(const Tensor& t) {
   std::string message = text(
-      "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
-      "during autograd.backward(): backward keeps gradients of leaves only. This tensor has shape ", t.sizes(),
-      " and was made by ", t->grad_fn->name, ". To keep its gradient call .retain_grad() on it before backward; if you meant a "
+      "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
+      "populated "
+      "during autograd.backward(): backward keeps gradients of leaves only. This tensor has shape ",
+      t.sizes(), " and was made by ", t->grad_fn->name,
+      ". To keep its gradient call .retain_grad() on it before backward; if you meant a "
       "leaf, read .grad of the tensor that it was computed from.");
   if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw PythonError();
 }
@@ -264,12 +281,15 @@ int put_grad(PyObject* self, PyObject* value, void*) {
     TensorObject* t = raw(self);
     PyObject* next = nullptr;
     if (value && value != Py_None) {
-      check_type(is_tensor(value), "assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(value)->tp_name);
+      check_type(is_tensor(value), "assigned grad expected to be a Tensor or None but got grad of type ",
+                 Py_TYPE(value)->tp_name);
       TensorObject* g = raw(value);
       check(value != self, "can't assign Variable as its own grad");
-      check(g->dtype == t->dtype, "assigned grad has data of a different type: ", g->dtype, ", but the tensor is ", t->dtype);
+      check(g->dtype == t->dtype, "assigned grad has data of a different type: ", g->dtype, ", but the tensor is ",
+            t->dtype);
       check(g->device == t->device, "assigned grad has data located on a different device");
-      check(g->sizes == t->sizes, "assigned grad has data of a different size: ", g->sizes, ", but the tensor has ", t->sizes);
+      check(g->sizes == t->sizes, "assigned grad has data of a different size: ", g->sizes, ", but the tensor has ",
+            t->sizes);
       next = Py_NewRef(value);
     }
     PyObject* before = reinterpret_cast<PyObject*>(std::exchange(t->grad, reinterpret_cast<TensorObject*>(next)));
@@ -292,7 +312,8 @@ int put_data(PyObject* self, PyObject* value, void*) {
     check(value != nullptr, "Deleting tensor data is not allowed. Delete tensor instead!");
     check_type(is_tensor(value), "Variable data has to be a tensor, but got ", Py_TYPE(value)->tp_name);
     TensorObject *t = raw(self), *v = raw(value);
-    check(!requires_grad(self_of(self)) || is_inexact(v->dtype), "data set to a tensor that requires gradients must be floating "
+    check(!requires_grad(self_of(self)) || is_inexact(v->dtype),
+          "data set to a tensor that requires gradients must be floating "
           "point or complex dtype");
     retain(v->storage);
     release(std::exchange(t->storage, v->storage));
@@ -323,7 +344,9 @@ PyObject* get_retains_grad(PyObject* self, void*) {
 }
 PyObject* get_output_nr(PyObject* self, void*) { return PyLong_FromUnsignedLong(raw(self)->output_nr); }
 PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromLongLong(itemsize(raw(self)->dtype)); }
-PyObject* get_nbytes(PyObject* self, void*) { return PyLong_FromLongLong(raw(self)->numel * itemsize(raw(self)->dtype)); }
+PyObject* get_nbytes(PyObject* self, void*) {
+  return PyLong_FromLongLong(raw(self)->numel * itemsize(raw(self)->dtype));
+}
 PyObject* get_is_cpu(PyObject* self, void*) { return PyBool_FromLong(raw(self)->device == Device::Cpu); }
 PyObject* get_is_meta(PyObject* self, void*) { return PyBool_FromLong(raw(self)->device == Device::Meta); }
 PyObject* get_false(PyObject*, void*) { Py_RETURN_FALSE; }
@@ -345,7 +368,8 @@ Tensor transposed_all(const Tensor& x) {
   return permute(x, dims);
 }
 Tensor matrix_only_mH(const Tensor& x) {
-  check(x.dim() == 2 || x.dim() == 0, "tensor.H is only supported on matrices (2-D tensors). Got ", x.dim(), "-D tensor. Use mH.");
+  check(x.dim() == 2 || x.dim() == 0, "tensor.H is only supported on matrices (2-D tensors). Got ", x.dim(),
+        "-D tensor. Use mH.");
   return x.dim() == 0 ? conj(x) : mH(x);
 }
 PyObject* get_hooks(PyObject* self, void*) {
@@ -353,9 +377,8 @@ PyObject* get_hooks(PyObject* self, void*) {
   return Py_NewRef(extra && extra->hooks ? extra->hooks.get() : Py_None);
 }
 int put_hooks(PyObject* self, PyObject* value, void*) {
-  return guarded_int([&] {
-    extra_of(self_of(self)).hooks = value && value != Py_None ? Object::borrow(value) : Object();
-  });
+  return guarded_int(
+      [&] { extra_of(self_of(self)).hooks = value && value != Py_None ? Object::borrow(value) : Object(); });
 }
 PyObject* get_post_accumulate_hooks(PyObject* self, void*) {
   TensorExtra* extra = raw(self)->extra;
@@ -404,8 +427,11 @@ PyObject* m_size(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObje
     if (total == 0 || args[0] == Py_None) return size_to_python(raw(self)->sizes);
     const Dims& sizes = raw(self)->sizes;
     int64_t dim = integer_from_python(args[0]);
-    check_index(sizes.size() > 0 && dim >= -sizes.size() && dim < sizes.size(), "Dimension out of range (expected to be in range "
-                "of [", -std::max<int64_t>(sizes.size(), 1), ", ", std::max<int64_t>(sizes.size(), 1) - 1, "], but got ", dim, ")");
+    check_index(sizes.size() > 0 && dim >= -sizes.size() && dim < sizes.size(),
+                "Dimension out of range (expected to be in range "
+                "of [",
+                -std::max<int64_t>(sizes.size(), 1), ", ", std::max<int64_t>(sizes.size(), 1) - 1, "], but got ", dim,
+                ")");
     return PyLong_FromLongLong(sizes[dim < 0 ? dim + sizes.size() : dim]);
   });
 }
@@ -441,7 +467,8 @@ PyObject* m_requires_grad_(PyObject* self, PyObject* const* args, Py_ssize_t nar
   return guarded([&] {
     bool on = true;
     if (nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0) > 0) {
-      check_type(PyBool_Check(args[0]), "requires_grad_(): argument 'requires_grad' must be bool, not ", Py_TYPE(args[0])->tp_name);
+      check_type(PyBool_Check(args[0]), "requires_grad_(): argument 'requires_grad' must be bool, not ",
+                 Py_TYPE(args[0])->tp_name);
       on = args[0] == Py_True;
     }
     set_requires_grad(self_of(self), on);
@@ -478,8 +505,9 @@ PyObject* m_register_hook(PyObject* self, PyObject* hook) {
   return guarded([&] {
     Tensor t = self_of(self);
     check(requires_grad(t), "cannot register a hook on a tensor that doesn't require gradient. It was ",
-          is_inexact(t.dtype()) ? "made under no_grad, detached, or computed from tensors that do not require grad." : "made with an "
-          "integer dtype.");
+          is_inexact(t.dtype()) ? "made under no_grad, detached, or computed from tensors that do not require grad."
+                                : "made with an "
+                                  "integer dtype.");
     Node node = grad_fn(t);
     TensorExtra& extra = extra_of(t);
     if (!extra.hooks) {
@@ -542,9 +570,11 @@ PyObject* m_make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"cls", "data", "require_grad", nullptr};
   PyObject *cls, *data;
   int wants_grad = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p", const_cast<char**>(names), &cls, &data, &wants_grad)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p", const_cast<char**>(names), &cls, &data, &wants_grad))
+    return nullptr;
   return guarded([&] {
-    check_type(PyType_Check(cls) && is_tensor(data), "_make_subclass(cls, data, require_grad=False): data must be a Tensor");
+    check_type(PyType_Check(cls) && is_tensor(data),
+               "_make_subclass(cls, data, require_grad=False): data must be a Tensor");
     Tensor result = aliased_as(reinterpret_cast<PyTypeObject*>(cls), self_of(data));
     set_requires_grad(result, wants_grad);
     return result.release();
@@ -557,7 +587,8 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     Py_ssize_t n = PyTuple_GET_SIZE(args);
     PyObject* first = n ? PyTuple_GET_ITEM(args, 0) : nullptr;
     if (type != tensor_type() && n == 0 && kwargs && PyDict_GET_SIZE(kwargs)) kwargs = nullptr;
-    check_type(!kwargs || PyDict_GET_SIZE(kwargs) == 0, "Tensor() takes no keyword arguments; use leafgrad.tensor(...)");
+    check_type(!kwargs || PyDict_GET_SIZE(kwargs) == 0,
+               "Tensor() takes no keyword arguments; use leafgrad.tensor(...)");
     Tensor t;
     bool sizes = n == 0;
     for (Py_ssize_t i = 0; i < n; ++i) sizes = is_integer(PyTuple_GET_ITEM(args, i)) && (i == 0 || sizes);
@@ -587,7 +618,8 @@ PyCFunction fast(F f) {
 
 PyMethodDef methods[] = {
     {"size", fast(&m_size), METH_FASTCALL | METH_KEYWORDS, "size(dim=None): the shape, or one size of it."},
-    {"stride", fast(&m_stride), METH_FASTCALL | METH_KEYWORDS, "stride(dim=None): steps between elements, in elements."},
+    {"stride", fast(&m_stride), METH_FASTCALL | METH_KEYWORDS,
+     "stride(dim=None): steps between elements, in elements."},
     {"dim", m_dim, METH_NOARGS, "Number of dimensions."},
     {"ndimension", m_dim, METH_NOARGS, "Number of dimensions."},
     {"numel", m_numel, METH_NOARGS, "Number of elements."},
@@ -605,12 +637,14 @@ PyMethodDef methods[] = {
     {"is_neg", m_false, METH_NOARGS, nullptr},
     {"is_shared", m_false, METH_NOARGS, nullptr},
     {"is_pinned", m_false, METH_NOARGS, nullptr},
-    {"requires_grad_", fast(&m_requires_grad_), METH_FASTCALL | METH_KEYWORDS, "requires_grad_(on=True): on a leaf, in place."},
+    {"requires_grad_", fast(&m_requires_grad_), METH_FASTCALL | METH_KEYWORDS,
+     "requires_grad_(on=True): on a leaf, in place."},
     {"retain_grad", m_retain_grad, METH_NOARGS, "Have backward keep this non-leaf's gradient in .grad."},
     {"detach", m_detach, METH_NOARGS, "The same memory without history."},
     {"detach_", m_detach_, METH_NOARGS, "Forget the history: become a leaf."},
     {"register_hook", m_register_hook, METH_O, "Call hook(grad) when the gradient is ready; it may return another."},
-    {"register_post_accumulate_grad_hook", m_register_post_accumulate_grad_hook, METH_O, "Call hook(leaf) once .grad is set."},
+    {"register_post_accumulate_grad_hook", m_register_post_accumulate_grad_hook, METH_O,
+     "Call hook(leaf) once .grad is set."},
     {"backward", fast(&m_backward), METH_FASTCALL | METH_KEYWORDS,
      "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None): see autograd.backward."},
     {"as_subclass", m_as_subclass, METH_O, "The same tensor as an object of a subclass."},
@@ -680,24 +714,56 @@ void init_tensor_type(PyObject* module) {
   all_getset.push_back({nullptr, nullptr, nullptr, nullptr, nullptr});
   static std::vector<PyGetSetDef> kept_getset = std::move(all_getset);
   auto f = [](auto* p) { return reinterpret_cast<void*>(p); };
-  PyType_Slot slots[] = {
-      {Py_tp_new, f(&tensor_new)}, {Py_tp_dealloc, f(&tensor_dealloc)}, {Py_tp_traverse, f(&traverse)}, {Py_tp_clear, f(&clear)},
-      {Py_tp_methods, kept_methods.data()}, {Py_tp_getset, kept_getset.data()}, {Py_tp_members, members},
-      {Py_tp_setattro, f(&set_attribute)}, {Py_tp_repr, f(&repr)}, {Py_tp_richcompare, f(&slot_compare)}, {Py_tp_hash, f(&slot_hash)},
-      {Py_nb_add, f(&slot_add)}, {Py_nb_subtract, f(&slot_sub)}, {Py_nb_multiply, f(&slot_mul)}, {Py_nb_true_divide, f(&slot_div)},
-      {Py_nb_floor_divide, f(&slot_floor_divide)}, {Py_nb_remainder, f(&slot_remainder)}, {Py_nb_power, f(&slot_pow)},
-      {Py_nb_matrix_multiply, f(&slot_matmul)}, {Py_nb_and, f(&slot_bitwise_and)}, {Py_nb_or, f(&slot_bitwise_or)},
-      {Py_nb_xor, f(&slot_bitwise_xor)}, {Py_nb_lshift, f(&slot_bitwise_left_shift)}, {Py_nb_rshift, f(&slot_bitwise_right_shift)},
-      {Py_nb_inplace_add, f(&slot_iadd)}, {Py_nb_inplace_subtract, f(&slot_isub)}, {Py_nb_inplace_multiply, f(&slot_imul)},
-      {Py_nb_inplace_true_divide, f(&slot_idiv)}, {Py_nb_inplace_floor_divide, f(&slot_ifloor_divide)},
-      {Py_nb_inplace_remainder, f(&slot_iremainder)}, {Py_nb_inplace_power, f(&slot_ipow)},
-      {Py_nb_inplace_and, f(&slot_ibitwise_and)}, {Py_nb_inplace_or, f(&slot_ibitwise_or)}, {Py_nb_inplace_xor, f(&slot_ibitwise_xor)},
-      {Py_nb_inplace_lshift, f(&slot_ibitwise_left_shift)}, {Py_nb_inplace_rshift, f(&slot_ibitwise_right_shift)},
-      {Py_nb_negative, f(&slot_neg)}, {Py_nb_positive, f(&slot_positive)}, {Py_nb_absolute, f(&slot_abs)},
-      {Py_nb_invert, f(&slot_invert)}, {Py_nb_bool, f(&slot_bool)}, {Py_nb_int, f(&slot_int)}, {Py_nb_float, f(&slot_float)},
-      {Py_nb_index, f(&slot_index)}, {Py_mp_length, f(&slot_length)}, {Py_mp_subscript, f(&slot_subscript)},
-      {Py_mp_ass_subscript, f(&slot_assign)}, {Py_bf_getbuffer, f(tensor_buffer.bf_getbuffer)},
-      {Py_bf_releasebuffer, f(tensor_buffer.bf_releasebuffer)}, {0, nullptr}};
+  PyType_Slot slots[] = {{Py_tp_new, f(&tensor_new)},
+                         {Py_tp_dealloc, f(&tensor_dealloc)},
+                         {Py_tp_traverse, f(&traverse)},
+                         {Py_tp_clear, f(&clear)},
+                         {Py_tp_methods, kept_methods.data()},
+                         {Py_tp_getset, kept_getset.data()},
+                         {Py_tp_members, members},
+                         {Py_tp_setattro, f(&set_attribute)},
+                         {Py_tp_repr, f(&repr)},
+                         {Py_tp_richcompare, f(&slot_compare)},
+                         {Py_tp_hash, f(&slot_hash)},
+                         {Py_nb_add, f(&slot_add)},
+                         {Py_nb_subtract, f(&slot_sub)},
+                         {Py_nb_multiply, f(&slot_mul)},
+                         {Py_nb_true_divide, f(&slot_div)},
+                         {Py_nb_floor_divide, f(&slot_floor_divide)},
+                         {Py_nb_remainder, f(&slot_remainder)},
+                         {Py_nb_power, f(&slot_pow)},
+                         {Py_nb_matrix_multiply, f(&slot_matmul)},
+                         {Py_nb_and, f(&slot_bitwise_and)},
+                         {Py_nb_or, f(&slot_bitwise_or)},
+                         {Py_nb_xor, f(&slot_bitwise_xor)},
+                         {Py_nb_lshift, f(&slot_bitwise_left_shift)},
+                         {Py_nb_rshift, f(&slot_bitwise_right_shift)},
+                         {Py_nb_inplace_add, f(&slot_iadd)},
+                         {Py_nb_inplace_subtract, f(&slot_isub)},
+                         {Py_nb_inplace_multiply, f(&slot_imul)},
+                         {Py_nb_inplace_true_divide, f(&slot_idiv)},
+                         {Py_nb_inplace_floor_divide, f(&slot_ifloor_divide)},
+                         {Py_nb_inplace_remainder, f(&slot_iremainder)},
+                         {Py_nb_inplace_power, f(&slot_ipow)},
+                         {Py_nb_inplace_and, f(&slot_ibitwise_and)},
+                         {Py_nb_inplace_or, f(&slot_ibitwise_or)},
+                         {Py_nb_inplace_xor, f(&slot_ibitwise_xor)},
+                         {Py_nb_inplace_lshift, f(&slot_ibitwise_left_shift)},
+                         {Py_nb_inplace_rshift, f(&slot_ibitwise_right_shift)},
+                         {Py_nb_negative, f(&slot_neg)},
+                         {Py_nb_positive, f(&slot_positive)},
+                         {Py_nb_absolute, f(&slot_abs)},
+                         {Py_nb_invert, f(&slot_invert)},
+                         {Py_nb_bool, f(&slot_bool)},
+                         {Py_nb_int, f(&slot_int)},
+                         {Py_nb_float, f(&slot_float)},
+                         {Py_nb_index, f(&slot_index)},
+                         {Py_mp_length, f(&slot_length)},
+                         {Py_mp_subscript, f(&slot_subscript)},
+                         {Py_mp_ass_subscript, f(&slot_assign)},
+                         {Py_bf_getbuffer, f(tensor_buffer.bf_getbuffer)},
+                         {Py_bf_releasebuffer, f(tensor_buffer.bf_releasebuffer)},
+                         {0, nullptr}};
   PyType_Spec spec = {"leafgrad.Tensor", sizeof(TensorObject), 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   PyObject* type = PyType_FromSpec(&spec);

@@ -374,7 +374,7 @@ def diff(
         raise RuntimeError(f"order must be non-negative but got {n}")
     parts = [part for part in (prepend, input, append) if part is not None]
     result = parts[0] if len(parts) == 1 else _core.cat(parts, dim)
-    for _ in range(n):
+    for _ in range(min(n, result.shape[dim])):  # more leave nothing either
         size = max(result.shape[dim] - 1, 0)
         later = result.narrow(dim, min(1, result.shape[dim]), size)
         earlier = result.narrow(dim, 0, size)
