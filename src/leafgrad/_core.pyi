@@ -955,7 +955,9 @@ class Tensor:
         """Splits a dimension into several."""
     @overload
     def squeeze(self) -> Tensor:
-        """Without dimensions of size 1. Without the named dimensions, where they have size 1."""
+        """Without dimensions of size 1. Without the named dimension, if it has size 1. Without the named dimensions, where they have size 1."""
+    @overload
+    def squeeze(self, dim: _int) -> Tensor: ...
     @overload
     def squeeze(self, dim: _int | Sequence[_int]) -> Tensor: ...
     def unsqueeze(self, dim: _int, *, out: Tensor | None = None) -> Tensor:
@@ -980,20 +982,26 @@ class Tensor:
     def permute(self, dims: _int | Sequence[_int], *, out: Tensor | None = None) -> Tensor: ...
     def transpose(self, dim0: _int, dim1: _int, *, out: Tensor | None = None) -> Tensor:
         """Two dimensions swapped."""
-    def swapaxes(self, dim0: _int, dim1: _int, *, out: Tensor | None = None) -> Tensor:
-        """Two dimensions swapped."""
     def swapdims(self, dim0: _int, dim1: _int, *, out: Tensor | None = None) -> Tensor:
+        """Two dimensions swapped."""
+    def swapaxes(self, axis0: _int, axis1: _int, *, out: Tensor | None = None) -> Tensor:
         """Two dimensions swapped."""
     def t(self, *, out: Tensor | None = None) -> Tensor:
         """Transpose of a matrix; a vector is returned as it is."""
+    @overload
+    def movedim(self, source: _int, destination: _int, *, out: Tensor | None = None) -> Tensor:
+        """A dimension moved to a new place. Dimensions moved to new places."""
+    @overload
     def movedim(
         self, source: _int | Sequence[_int], destination: _int | Sequence[_int], *, out: Tensor | None = None
-    ) -> Tensor:
-        """Dimensions moved to new places."""
+    ) -> Tensor: ...
+    @overload
+    def moveaxis(self, source: _int, destination: _int, *, out: Tensor | None = None) -> Tensor:
+        """A dimension moved to a new place. Dimensions moved to new places."""
+    @overload
     def moveaxis(
         self, source: _int | Sequence[_int], destination: _int | Sequence[_int], *, out: Tensor | None = None
-    ) -> Tensor:
-        """Dimensions moved to new places."""
+    ) -> Tensor: ...
     def select(self, dim: _int, index: _int, *, out: Tensor | None = None) -> Tensor:
         """One slice along `dim`."""
     def narrow(self, dim: _int, start: _int, length: _int, *, out: Tensor | None = None) -> Tensor:
@@ -1004,6 +1012,33 @@ class Tensor:
         """Matrices with given diagonals."""
     def diag(self, diagonal: _int = 0, *, out: Tensor | None = None) -> Tensor:
         """Diagonal of a matrix, or matrix of a diagonal."""
+    def select_scatter(self, src: Tensor, dim: _int, index: _int, *, out: Tensor | None = None) -> Tensor:
+        """A copy with one slice replaced by `src`."""
+    def slice_scatter(
+        self,
+        src: Tensor,
+        dim: _int = 0,
+        start: _int | None = None,
+        end: _int | None = None,
+        step: _int = 1,
+        *,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """A copy with a range of slices replaced by `src`."""
+    def diagonal_scatter(
+        self, src: Tensor, offset: _int = 0, dim1: _int = 0, dim2: _int = 1, *, out: Tensor | None = None
+    ) -> Tensor:
+        """A copy with a diagonal replaced by `src`."""
+    def as_strided_scatter(
+        self,
+        src: Tensor,
+        size: _int | Sequence[_int],
+        stride: _int | Sequence[_int],
+        storage_offset: _int | None = None,
+        *,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """A copy with what as_strided looks at replaced by `src`."""
     def as_strided(
         self,
         size: _int | Sequence[_int],
@@ -1018,6 +1053,10 @@ class Tensor:
     @overload
     def split(self, split_size: _int, dim: _int = 0) -> tuple[Tensor, ...]:
         """Parts of equal size along `dim`. Parts of given sizes."""
+    @overload
+    def split(self, split_size_or_sections: _int, dim: _int = 0) -> tuple[Tensor, ...]: ...
+    @overload
+    def split(self, split_size: _int | Sequence[_int], dim: _int = 0) -> tuple[Tensor, ...]: ...
     @overload
     def split(self, split_size_or_sections: _int | Sequence[_int], dim: _int = 0) -> tuple[Tensor, ...]: ...
     def split_with_sizes(self, split_sizes: _int | Sequence[_int], dim: _int = 0) -> tuple[Tensor, ...]:
@@ -1057,6 +1096,10 @@ class Tensor:
         """unsqueeze in place."""
     def transpose_(self, dim0: _int, dim1: _int) -> Tensor:
         """transpose in place."""
+    def swapdims_(self, dim0: _int, dim1: _int) -> Tensor:
+        """transpose in place."""
+    def swapaxes_(self, axis0: _int, axis1: _int) -> Tensor:
+        """transpose in place."""
     def t_(self) -> Tensor:
         """t in place."""
     def as_strided_(
@@ -1068,6 +1111,10 @@ class Tensor:
         """Another size in place; new elements are uninitialised."""
     @overload
     def resize_(self, size: _int | Sequence[_int]) -> Tensor: ...
+    def resize_as_(self, other: Tensor) -> Tensor:
+        """The size of `other`, in place."""
+    def is_set_to(self, tensor: Tensor) -> _bool:
+        """Do both look at the same memory in the same way?"""
     def set_(self, source: Any = ..., storage_offset: _int = ..., size: Any = ..., stride: Any = ...) -> Tensor:
         """Let the tensor show other memory: that of another tensor, or of a typed storage from an offset on."""
     def nonzero(self, *, as_tuple: _bool = False) -> Any:
@@ -1087,11 +1134,31 @@ class Tensor:
     def index_copy(self, dim: _int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
         """input[index[i]] = source[i] along `dim`."""
     def index_copy_(self, dim: _int, index: Tensor, source: Tensor) -> Tensor:
-        """input[index[i]] = source[i] along `dim`."""
-    def index_fill(self, dim: _int, index: Tensor, value: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+        """index_copy in place."""
+    @overload
+    def index_fill(self, dim: _int, index: Tensor, value: Tensor, *, out: Tensor | None = None) -> Tensor:
         """input[index[i]] = value along `dim`."""
-    def index_fill_(self, dim: _int, index: Tensor, value: Tensor | Number) -> Tensor:
-        """input[index[i]] = value along `dim`."""
+    @overload
+    def index_fill(self, dim: _int, index: Tensor, value: Number, *, out: Tensor | None = None) -> Tensor: ...
+    @overload
+    def index_fill_(self, dim: _int, index: Tensor, value: Tensor) -> Tensor:
+        """index_fill in place."""
+    @overload
+    def index_fill_(self, dim: _int, index: Tensor, value: Number) -> Tensor: ...
+    def masked_scatter(self, mask: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """Elements of `source`, in order, where the mask is true."""
+    def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor:
+        """masked_scatter in place."""
+    def put(self, index: Tensor, source: Tensor, accumulate: _bool = False, *, out: Tensor | None = None) -> Tensor:
+        """Elements put, or added, at flat positions."""
+    def put_(self, index: Tensor, source: Tensor, accumulate: _bool = False) -> Tensor:
+        """put in place."""
+    def take(self, index: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """Elements at flat positions."""
+    def index_put(self, indices: Any, values: Tensor, accumulate: _bool = False) -> Tensor:
+        """Values put at index tensors."""
+    def index_put_(self, indices: Any, values: Tensor, accumulate: _bool = False) -> Tensor:
+        """index_put in place."""
     @overload
     def gather(self, dim: _int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Values at `index` along `dim`."""
@@ -1101,34 +1168,41 @@ class Tensor:
     def scatter(self, dim: _int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Values of `src` put at `index` along `dim`. One value put at `index` along `dim`. Values added or multiplied in. One value added or multiplied in."""
     @overload
+    def scatter(self, dim: _int, index: Tensor, value: Number, *, out: Tensor | None = None) -> Tensor: ...
+    @overload
     def scatter(self, dim: _int, index: Tensor, src: Tensor, *, reduce: str, out: Tensor | None = None) -> Tensor: ...
     @overload
-    def scatter(self, dim: _int, index: Tensor, value: Tensor | Number, *, out: Tensor | None = None) -> Tensor: ...
-    @overload
-    def scatter(
-        self, dim: _int, index: Tensor, value: Tensor | Number, *, reduce: str, out: Tensor | None = None
-    ) -> Tensor: ...
+    def scatter(self, dim: _int, index: Tensor, value: Number, *, reduce: str, out: Tensor | None = None) -> Tensor: ...
     @overload
     def scatter_(self, dim: _int, index: Tensor, src: Tensor) -> Tensor:
         """scatter in place."""
     @overload
+    def scatter_(self, dim: _int, index: Tensor, value: Number) -> Tensor: ...
+    @overload
     def scatter_(self, dim: _int, index: Tensor, src: Tensor, *, reduce: str) -> Tensor: ...
     @overload
-    def scatter_(self, dim: _int, index: Tensor, value: Tensor | Number) -> Tensor: ...
-    @overload
-    def scatter_(self, dim: _int, index: Tensor, value: Tensor | Number, *, reduce: str) -> Tensor: ...
+    def scatter_(self, dim: _int, index: Tensor, value: Number, *, reduce: str) -> Tensor: ...
     def scatter_add(self, dim: _int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Values of `src` added at `index` along `dim`, in order."""
     def scatter_add_(self, dim: _int, index: Tensor, src: Tensor) -> Tensor:
         """scatter_add in place."""
-    def take(self, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-        """Elements at flat positions."""
+    def scatter_reduce(
+        self,
+        dim: _int,
+        index: Tensor,
+        src: Tensor,
+        reduce: str,
+        *,
+        include_self: _bool = True,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Values of `src` combined at `index` along `dim`: 'sum', 'prod', 'mean', 'amax' or 'amin'."""
+    def scatter_reduce_(
+        self, dim: _int, index: Tensor, src: Tensor, reduce: str, *, include_self: _bool = True
+    ) -> Tensor:
+        """Values of `src` combined at `index` along `dim`: 'sum', 'prod', 'mean', 'amax' or 'amin'."""
     def take_along_dim(self, indices: Tensor, dim: _int | None = None, *, out: Tensor | None = None) -> Tensor:
         """Values at `indices` along `dim`, broadcast."""
-    def index_put(self, indices: Any, values: Tensor, accumulate: _bool = False) -> Tensor:
-        """Values put at index tensors."""
-    def index_put_(self, indices: Any, values: Tensor, accumulate: _bool = False) -> Tensor:
-        """index_put in place."""
     @overload
     def sum(self, *, dtype: _dtype | None = None, out: Tensor | None = None) -> Tensor:
         """Sum of all elements, or along `dim`. Sum along `dim`."""
@@ -1189,20 +1263,20 @@ class Tensor:
     def max(self, *, out: Tensor | None = None) -> Tensor:
         """Greatest of all elements; along `dim`, with its index; or the greater of two tensors' elements."""
     @overload
+    def max(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+    @overload
     def max(
         self, dim: _int, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None
     ) -> tuple[Tensor, Tensor]: ...
     @overload
-    def max(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
-    @overload
     def min(self, *, out: Tensor | None = None) -> Tensor:
         """Least of all elements; along `dim`, with its index; or the lesser of two tensors' elements."""
+    @overload
+    def min(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     @overload
     def min(
         self, dim: _int, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None
     ) -> tuple[Tensor, Tensor]: ...
-    @overload
-    def min(self, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
     def amax(
         self, dim: _int | Sequence[_int] | None = None, keepdim: _bool = False, *, out: Tensor | None = None
     ) -> Tensor:
@@ -1529,6 +1603,33 @@ class Tensor:
         """Another leaf tensor over the same memory, with the same attributes."""
     def __deepcopy__(self, memo: dict[Any, Any]) -> Tensor:
         """A leaf tensor over memory of its own, with copies of ``.grad`` and of all attributes."""
+    def tensor_split(
+        self,
+        indices_or_sections: _int | Sequence[_int] | Tensor | None = ...,
+        dim: _int = ...,
+        *,
+        indices: Sequence[_int] | None = ...,
+        sections: _int | None = ...,
+    ) -> tuple[Tensor, ...]:
+        """Views of parts along `dim`: as many as the number given, or cut at the indices given."""
+    def hsplit(self, indices_or_sections: _int | Sequence[_int]) -> tuple[Tensor, ...]:
+        """Parts side by side: cut along dimension 1, a vector along 0."""
+    def vsplit(self, indices_or_sections: _int | Sequence[_int]) -> tuple[Tensor, ...]:
+        """Parts one below the other: cut along dimension 0."""
+    def dsplit(self, indices_or_sections: _int | Sequence[_int]) -> tuple[Tensor, ...]:
+        """Parts one behind the other: cut along dimension 2."""
+    def narrow_copy(self, dim: _int, start: _int, length: _int) -> Tensor:
+        """What `narrow` shows, as a copy."""
+    def diagflat(self, offset: _int = ...) -> Tensor:
+        """A matrix with all elements of `input` along a diagonal."""
+    def repeat_interleave(
+        self, repeats: _int | Tensor | None = ..., dim: _int | None = ..., *, output_size: _int | None = ...
+    ) -> Tensor:
+        """Each slice along `dim` repeated in place."""
+    def fill_diagonal_(self, fill_value: _float, wrap: _bool = ...) -> Tensor:
+        """Writes one value to the main diagonal; with `wrap` a tall matrix's diagonal starts anew below its end."""
+    def nonzero_static(self, *, size: _int, fill_value: _int = ...) -> Tensor:
+        """The first `size` rows of `nonzero`, made up with rows of `fill_value` where there are fewer."""
     def new(self, *args: Any, device: Any = ...) -> Tensor:
         """A tensor of the same dtype: ``new(2, 3)`` uninitialized, ``new([1, 2])`` of values.  Prefer ``new_empty``."""
     def storage(self) -> Any:
@@ -1650,6 +1751,9 @@ def _grad_accumulator(*args: Any, **kwargs: Any) -> Any:
 
 def _current_graph_task_id(*args: Any, **kwargs: Any) -> Any:
     """Number of the running backward; -1 outside."""
+
+def _current_autograd_node(*args: Any, **kwargs: Any) -> Any:
+    """The node whose backward is running; None outside."""
 
 def _is_checkpoint_valid(*args: Any, **kwargs: Any) -> Any:
     """No backward with inputs is running."""
@@ -2511,8 +2615,10 @@ def unflatten(input: Tensor, dim: _int, sizes: _int | Sequence[_int], *, out: Te
 
 @overload
 def squeeze(input: Tensor) -> Tensor:
-    """Without dimensions of size 1. Without the named dimensions, where they have size 1."""
+    """Without dimensions of size 1. Without the named dimension, if it has size 1. Without the named dimensions, where they have size 1."""
 
+@overload
+def squeeze(input: Tensor, dim: _int) -> Tensor: ...
 @overload
 def squeeze(input: Tensor, dim: _int | Sequence[_int]) -> Tensor: ...
 def unsqueeze(input: Tensor, dim: _int, *, out: Tensor | None = None) -> Tensor:
@@ -2530,25 +2636,31 @@ def permute(input: Tensor, dims: _int | Sequence[_int], *, out: Tensor | None = 
 def transpose(input: Tensor, dim0: _int, dim1: _int, *, out: Tensor | None = None) -> Tensor:
     """Two dimensions swapped."""
 
-def swapaxes(input: Tensor, dim0: _int, dim1: _int, *, out: Tensor | None = None) -> Tensor:
+def swapdims(input: Tensor, dim0: _int, dim1: _int, *, out: Tensor | None = None) -> Tensor:
     """Two dimensions swapped."""
 
-def swapdims(input: Tensor, dim0: _int, dim1: _int, *, out: Tensor | None = None) -> Tensor:
+def swapaxes(input: Tensor, axis0: _int, axis1: _int, *, out: Tensor | None = None) -> Tensor:
     """Two dimensions swapped."""
 
 def t(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Transpose of a matrix; a vector is returned as it is."""
 
+@overload
+def movedim(input: Tensor, source: _int, destination: _int, *, out: Tensor | None = None) -> Tensor:
+    """A dimension moved to a new place. Dimensions moved to new places."""
+
+@overload
 def movedim(
     input: Tensor, source: _int | Sequence[_int], destination: _int | Sequence[_int], *, out: Tensor | None = None
-) -> Tensor:
-    """Dimensions moved to new places."""
+) -> Tensor: ...
+@overload
+def moveaxis(input: Tensor, source: _int, destination: _int, *, out: Tensor | None = None) -> Tensor:
+    """A dimension moved to a new place. Dimensions moved to new places."""
 
+@overload
 def moveaxis(
     input: Tensor, source: _int | Sequence[_int], destination: _int | Sequence[_int], *, out: Tensor | None = None
-) -> Tensor:
-    """Dimensions moved to new places."""
-
+) -> Tensor: ...
 def select(input: Tensor, dim: _int, index: _int, *, out: Tensor | None = None) -> Tensor:
     """One slice along `dim`."""
 
@@ -2566,6 +2678,37 @@ def diag_embed(
 def diag(input: Tensor, diagonal: _int = 0, *, out: Tensor | None = None) -> Tensor:
     """Diagonal of a matrix, or matrix of a diagonal."""
 
+def select_scatter(input: Tensor, src: Tensor, dim: _int, index: _int, *, out: Tensor | None = None) -> Tensor:
+    """A copy with one slice replaced by `src`."""
+
+def slice_scatter(
+    input: Tensor,
+    src: Tensor,
+    dim: _int = 0,
+    start: _int | None = None,
+    end: _int | None = None,
+    step: _int = 1,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """A copy with a range of slices replaced by `src`."""
+
+def diagonal_scatter(
+    input: Tensor, src: Tensor, offset: _int = 0, dim1: _int = 0, dim2: _int = 1, *, out: Tensor | None = None
+) -> Tensor:
+    """A copy with a diagonal replaced by `src`."""
+
+def as_strided_scatter(
+    input: Tensor,
+    src: Tensor,
+    size: _int | Sequence[_int],
+    stride: _int | Sequence[_int],
+    storage_offset: _int | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """A copy with what as_strided looks at replaced by `src`."""
+
 def as_strided(
     input: Tensor,
     size: _int | Sequence[_int],
@@ -2580,6 +2723,10 @@ def as_strided(
 def split(tensor: Tensor, split_size: _int, dim: _int = 0) -> tuple[Tensor, ...]:
     """Parts of equal size along `dim`. Parts of given sizes."""
 
+@overload
+def split(tensor: Tensor, split_size_or_sections: _int, dim: _int = 0) -> tuple[Tensor, ...]: ...
+@overload
+def split(tensor: Tensor, split_size: _int | Sequence[_int], dim: _int = 0) -> tuple[Tensor, ...]: ...
 @overload
 def split(tensor: Tensor, split_size_or_sections: _int | Sequence[_int], dim: _int = 0) -> tuple[Tensor, ...]: ...
 def split_with_sizes(input: Tensor, split_sizes: _int | Sequence[_int], dim: _int = 0) -> tuple[Tensor, ...]:
@@ -2649,39 +2796,22 @@ def index_add(
 def index_copy(input: Tensor, dim: _int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input[index[i]] = source[i] along `dim`."""
 
-def index_fill(input: Tensor, dim: _int, index: Tensor, value: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+@overload
+def index_fill(input: Tensor, dim: _int, index: Tensor, value: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input[index[i]] = value along `dim`."""
 
 @overload
-def gather(input: Tensor, dim: _int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Values at `index` along `dim`."""
+def index_fill(input: Tensor, dim: _int, index: Tensor, value: Number, *, out: Tensor | None = None) -> Tensor: ...
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Elements of `source`, in order, where the mask is true."""
 
-@overload
-def gather(input: Tensor, dim: _int, index: Tensor, *, sparse_grad: _bool, out: Tensor | None = None) -> Tensor: ...
-@overload
-def scatter(input: Tensor, dim: _int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Values of `src` put at `index` along `dim`. One value put at `index` along `dim`. Values added or multiplied in. One value added or multiplied in."""
-
-@overload
-def scatter(
-    input: Tensor, dim: _int, index: Tensor, src: Tensor, *, reduce: str, out: Tensor | None = None
-) -> Tensor: ...
-@overload
-def scatter(
-    input: Tensor, dim: _int, index: Tensor, value: Tensor | Number, *, out: Tensor | None = None
-) -> Tensor: ...
-@overload
-def scatter(
-    input: Tensor, dim: _int, index: Tensor, value: Tensor | Number, *, reduce: str, out: Tensor | None = None
-) -> Tensor: ...
-def scatter_add(input: Tensor, dim: _int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Values of `src` added at `index` along `dim`, in order."""
+def put(
+    input: Tensor, index: Tensor, source: Tensor, accumulate: _bool = False, *, out: Tensor | None = None
+) -> Tensor:
+    """Elements put, or added, at flat positions."""
 
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Elements at flat positions."""
-
-def take_along_dim(input: Tensor, indices: Tensor, dim: _int | None = None, *, out: Tensor | None = None) -> Tensor:
-    """Values at `indices` along `dim`, broadcast."""
 
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: _bool = False) -> Tensor:
     """Values put at index tensors."""
@@ -2699,6 +2829,44 @@ def embedding(
     out: Tensor | None = None,
 ) -> Tensor:
     """Rows of `weight` at `indices`."""
+
+@overload
+def gather(input: Tensor, dim: _int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Values at `index` along `dim`."""
+
+@overload
+def gather(input: Tensor, dim: _int, index: Tensor, *, sparse_grad: _bool, out: Tensor | None = None) -> Tensor: ...
+@overload
+def scatter(input: Tensor, dim: _int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Values of `src` put at `index` along `dim`. One value put at `index` along `dim`. Values added or multiplied in. One value added or multiplied in."""
+
+@overload
+def scatter(input: Tensor, dim: _int, index: Tensor, value: Number, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def scatter(
+    input: Tensor, dim: _int, index: Tensor, src: Tensor, *, reduce: str, out: Tensor | None = None
+) -> Tensor: ...
+@overload
+def scatter(
+    input: Tensor, dim: _int, index: Tensor, value: Number, *, reduce: str, out: Tensor | None = None
+) -> Tensor: ...
+def scatter_add(input: Tensor, dim: _int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Values of `src` added at `index` along `dim`, in order."""
+
+def scatter_reduce(
+    input: Tensor,
+    dim: _int,
+    index: Tensor,
+    src: Tensor,
+    reduce: str,
+    *,
+    include_self: _bool = True,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Values of `src` combined at `index` along `dim`: 'sum', 'prod', 'mean', 'amax' or 'amin'."""
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: _int | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Values at `indices` along `dim`, broadcast."""
 
 @overload
 def sum(input: Tensor, *, dtype: _dtype | None = None, out: Tensor | None = None) -> Tensor:
@@ -2762,21 +2930,21 @@ def max(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Greatest of all elements; along `dim`, with its index; or the greater of two tensors' elements."""
 
 @overload
+def max(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
 def max(
     input: Tensor, dim: _int, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None
 ) -> tuple[Tensor, Tensor]: ...
-@overload
-def max(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 @overload
 def min(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Least of all elements; along `dim`, with its index; or the lesser of two tensors' elements."""
 
 @overload
+def min(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
 def min(
     input: Tensor, dim: _int, keepdim: _bool = False, *, out: Sequence[Tensor] | None = None
 ) -> tuple[Tensor, Tensor]: ...
-@overload
-def min(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor: ...
 def amax(
     input: Tensor, dim: _int | Sequence[_int] | None = None, keepdim: _bool = False, *, out: Tensor | None = None
 ) -> Tensor:
