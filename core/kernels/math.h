@@ -151,8 +151,11 @@ T log1p(T x) {
   }
 LG_FROM_STD(sqrt)
 LG_FROM_STD(tan)
-LG_FROM_STD(asin) LG_FROM_STD(acos) LG_FROM_STD(atan) LG_FROM_STD(sinh) LG_FROM_STD(cosh) LG_FROM_STD(asinh)
-    LG_FROM_STD(acosh) LG_FROM_STD(atanh) LG_FROM_STD(erfc) LG_FROM_STD(sin) LG_FROM_STD(cos) LG_FROM_STD(log10)
+LG_FROM_STD(asin)
+LG_FROM_STD(acos)
+LG_FROM_STD(atan)
+LG_FROM_STD(sinh) LG_FROM_STD(cosh) LG_FROM_STD(asinh) LG_FROM_STD(acosh) LG_FROM_STD(atanh) LG_FROM_STD(erfc)
+    LG_FROM_STD(sin) LG_FROM_STD(cos) LG_FROM_STD(log10)
 #undef LG_FROM_STD
 
         template <class T>
@@ -237,12 +240,13 @@ T sgn(T x) {
   }
 LG_ROUNDING(floor, floor)
 LG_ROUNDING(ceil, ceil)
-LG_ROUNDING(trunc, trunc) LG_ROUNDING(round, nearbyint)
+LG_ROUNDING(trunc, trunc)
+LG_ROUNDING(round, nearbyint)
 #undef LG_ROUNDING
 
-    /// Rounds at 10**-decimals, halves to even.  The power is always positive, so that it is exact for small counts.
-    template <class T>
-    T round_decimals(T x, T decimals) {
+/// Rounds at 10**-decimals, halves to even.  The power is always positive, so that it is exact for small counts.
+template <class T>
+T round_decimals(T x, T decimals) {
   T power = std::pow(T(10), std::fabs(decimals));
   return decimals < 0 ? std::nearbyint(x / power) * power : std::nearbyint(x * power) / power;
 }

@@ -177,9 +177,6 @@ constexpr OtherName other_names[] = {
     {"bitwise_left_shift", "__lshift__"},
     {"bitwise_right_shift", "__rshift__"},
 };
-/// Rows that PyTorch keeps out of its main namespace.
-bool is_activation(std::string_view name) { return name == "silu"; }
-
 enum class Numbers { none, other, both };
 
 Arg argument(const char* name, bool number) { return number ? Arg{name}.or_number() : Arg{name}; }
