@@ -149,17 +149,24 @@ T log1p(T x) {
   T name(T x) {           \
     return std::name(x);  \
   }
-LG_FROM_STD(sqrt)
-LG_FROM_STD(tan)
-LG_FROM_STD(asin)
-LG_FROM_STD(acos)
-LG_FROM_STD(atan)
-LG_FROM_STD(sinh) LG_FROM_STD(cosh) LG_FROM_STD(asinh) LG_FROM_STD(acosh) LG_FROM_STD(atanh) LG_FROM_STD(erfc)
-    LG_FROM_STD(sin) LG_FROM_STD(cos) LG_FROM_STD(log10)
+LG_FROM_STD(sqrt);
+LG_FROM_STD(tan);
+LG_FROM_STD(asin);
+LG_FROM_STD(acos);
+LG_FROM_STD(atan);
+LG_FROM_STD(sinh);
+LG_FROM_STD(cosh);
+LG_FROM_STD(asinh);
+LG_FROM_STD(acosh);
+LG_FROM_STD(atanh);
+LG_FROM_STD(erfc);
+LG_FROM_STD(sin);
+LG_FROM_STD(cos);
+LG_FROM_STD(log10);
 #undef LG_FROM_STD
 
-        template <class T>
-        T log2(T x) {
+template <class T>
+T log2(T x) {
   if constexpr (is_complex_v<T>)
     return std::log(x) * Real<T>(1 / ln2_);
   else

@@ -108,17 +108,30 @@ PyObject* slot_div(PyObject* a, PyObject* b) { return binary<div, divided_number
   PyObject* slot_##name(PyObject* a, PyObject* b) { return binary<name>(a, b, #name); }
 #define SLOT_(name) \
   PyObject* slot_i##name(PyObject* a, PyObject* b) { return inplace<name##_>(a, b, #name "_"); }
-SLOT(sub)
-SLOT(floor_divide)
-SLOT(remainder)
-SLOT(matmul)
-SLOT(bitwise_and) SLOT(bitwise_or) SLOT(bitwise_xor) SLOT(bitwise_left_shift) SLOT(bitwise_right_shift) SLOT_(add)
-    SLOT_(sub) SLOT_(mul) SLOT_(div) SLOT_(floor_divide) SLOT_(remainder) SLOT_(bitwise_and) SLOT_(bitwise_or)
-        SLOT_(bitwise_xor) SLOT_(bitwise_left_shift) SLOT_(bitwise_right_shift)
+SLOT(sub);
+SLOT(floor_divide);
+SLOT(remainder);
+SLOT(matmul);
+SLOT(bitwise_and);
+SLOT(bitwise_or);
+SLOT(bitwise_xor);
+SLOT(bitwise_left_shift);
+SLOT(bitwise_right_shift);
+SLOT_(add);
+SLOT_(sub);
+SLOT_(mul);
+SLOT_(div);
+SLOT_(floor_divide);
+SLOT_(remainder);
+SLOT_(bitwise_and);
+SLOT_(bitwise_or);
+SLOT_(bitwise_xor);
+SLOT_(bitwise_left_shift);
+SLOT_(bitwise_right_shift);
 #undef SLOT
 #undef SLOT_
 
-            PyObject* slot_pow(PyObject* a, PyObject* b, PyObject* modulus) {
+PyObject* slot_pow(PyObject* a, PyObject* b, PyObject* modulus) {
   if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
   return binary<pow>(a, b, "pow");
 }
