@@ -926,7 +926,7 @@ def a_target_out_of_range(t):
     t.nn.functional.cross_entropy(t.zeros(1, 3), t.tensor([3]))
 
 
-# PARITY
+@pytest.mark.parity
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_does_the_same_as_under_pytorch(name):
     import torch
