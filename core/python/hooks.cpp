@@ -55,9 +55,8 @@ static void retain(PyObject* weak, const Tensor& grad) {
   if (object == Py_None || !grad) return;
   Tensor t = Tensor::borrow(reinterpret_cast<TensorObject*>(object));
   if (!t->grad) {
-    // The engine may still add into this buffer's memory elsewhere, so what is kept is a copy where others hold it.
-    Tensor kept = grad_enabled() || grad->storage->refs > 1 ? clone(grad) : make_alias(grad);
-    t->grad = reinterpret_cast<TensorObject*>(kept.release());
+    // A copy: a rule of the user's may write into the gradient that it is given.
+    t->grad = reinterpret_cast<TensorObject*>(clone(grad).release());
     track(t.get());
   } else {
     Tensor sum = Tensor::borrow(t->grad) + grad;
