@@ -21,7 +21,7 @@ Tensor in_place(const char* name, const Tensor& x, bool records, Apart apart, Wr
   return x;
 }
 
-bool is_one(const Scalar& s) { return s.is_integral() && s.to<int64_t>() == 1; }
+bool is_one(const Scalar& s) { return s.kind() == Kind::Integral && s.to<int64_t>() == 1; }
 
 void check_alpha(const Scalar& alpha, DType result) {
   check(alpha.kind() != Kind::Boolean || result == DType::Bool, "Boolean alpha only supported for Boolean results.");
