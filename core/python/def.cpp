@@ -49,6 +49,12 @@ const char* numpy_alias(const char* name) {
   return nullptr;
 }
 
+/// Is parameter i of type T?
+template <class T>
+bool takes(const Overload& o, size_t i) {
+  return std::strcmp(o.types[i], From<T>::text) == 0;
+}
+
 /// Fills values[] (borrowed) from a call; `spare` owns a packed varargs tuple.  False: the call does not have this
 /// form.
 bool bind(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, PyObject** values,
@@ -64,7 +70,7 @@ bool bind(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* 
     if (packed) break;
     if (nargs == i + 1 && !is_integer(first) && !is_tensor(first)) break;
     for (Py_ssize_t k = i; k < nargs; ++k) {
-      bool fits = o.types[i] == From<Tensors>::text ? is_tensor(args[k]) : is_integer(args[k]);
+      bool fits = takes<Tensors>(o, i) ? is_tensor(args[k]) : is_integer(args[k]);
       if (!fits) {
         *why = "arguments of the wrong type";
         return false;
@@ -453,7 +459,7 @@ OpBuilder Ops::add(const char* name, Overload o, size_t parameters) {
   OpObject* op = find(name);
   if (!op) {
     op = make(name);
-    op->is_method = !o.types.empty() && o.types[0] == From<Tensor>::text;
+    op->is_method = !o.types.empty() && takes<Tensor>(o, 0);
     size_t length = std::strlen(name);
     if (length > 1 && name[length - 1] == '_' && name[length - 2] != '_') op->takes_out = false;
   }
