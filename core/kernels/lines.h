@@ -68,7 +68,8 @@ void for_lines(const Strided (&tensors)[K], int64_t dim, int64_t work, F&& f) {
     for (Dims& s : strides) s.push_back(1);
   }
   const int64_t outer = sizes.size() - 1, inner = sizes[outer];
-  const int64_t per_row = (inner + bundle - 1) / bundle, tasks = product(sizes) ? product(sizes) / inner * per_row : 0;
+  if (product(sizes) == 0) return;
+  const int64_t per_row = (inner + bundle - 1) / bundle, tasks = product(sizes) / inner * per_row;
   const int64_t grain = std::max<int64_t>(1, default_grain / (std::max<int64_t>(1, work) * std::min(inner, bundle)));
   parallel_for(tasks, grain, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
