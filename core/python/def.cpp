@@ -33,13 +33,6 @@ namespace {
 
 constexpr int max_arguments = 16;
 
-/// What every operator may be called with beside its own arguments.
-struct Extras {
-  PyObject* out = nullptr;
-  bool requires_grad = false;
-  bool active = false;
-};
-
 /// PyTorch accepts NumPy's names too.
 const char* numpy_alias(const char* name) {
   if (!std::strcmp(name, "dim")) return "axis";
