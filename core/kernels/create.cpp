@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/table.h"
+#include "kernels/isa.h"
 #include "runtime/pool.h"
+#include "runtime/strided.h"
 
 namespace lg::LG_ISA {
 namespace {

@@ -3,8 +3,10 @@
 #include <cstring>
 #include <vector>
 
-#include "kernels/table.h"
+#include "kernels/isa.h"
+#include "kernels/kinds.h"
 #include "runtime/pool.h"
+#include "runtime/strided.h"
 
 namespace lg::LG_ISA {
 

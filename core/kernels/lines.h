@@ -5,8 +5,9 @@
 
 #include <algorithm>
 
-#include "kernels/table.h"
+#include "kernels/isa.h"
 #include "runtime/pool.h"
+#include "runtime/strided.h"
 
 namespace lg::LG_ISA {
 

@@ -9,8 +9,10 @@
 
 #include <algorithm>
 
-#include "kernels/table.h"
+#include "kernels/isa.h"
+#include "kernels/pointwise.h"
 #include "runtime/pool.h"
+#include "runtime/strided.h"
 
 namespace lg::LG_ISA {
 

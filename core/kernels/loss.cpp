@@ -1,8 +1,9 @@
 // Negative log likelihood.  x is (N, C, M) with any strides; target, in range, and the rest are contiguous (N, M).
 #include <algorithm>
 
-#include "kernels/table.h"
+#include "kernels/isa.h"
 #include "runtime/pool.h"
+#include "runtime/strided.h"
 
 namespace lg::LG_ISA {
 

@@ -9,8 +9,9 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/table.h"
+#include "kernels/isa.h"
 #include "runtime/dtype.h"
+#include "runtime/strided.h"
 
 namespace lg::LG_ISA::math {
 

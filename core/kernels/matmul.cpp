@@ -8,10 +8,11 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "kernels/table.h"
+#include "kernels/isa.h"
 #include "runtime/alloc.h"
 #include "runtime/blas.h"
 #include "runtime/pool.h"
+#include "runtime/strided.h"
 
 namespace lg::LG_ISA {
 namespace {

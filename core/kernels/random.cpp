@@ -10,8 +10,10 @@
 #include <numbers>
 #include <numeric>
 
-#include "kernels/table.h"
+#include "kernels/isa.h"
+#include "kernels/kinds.h"
 #include "runtime/alloc.h"
+#include "runtime/strided.h"
 
 namespace lg::LG_ISA {
 namespace {

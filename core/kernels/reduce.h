@@ -11,9 +11,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/table.h"
+#include "kernels/isa.h"
 #include "runtime/alloc.h"
 #include "runtime/pool.h"
+#include "runtime/strided.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"  // the vector types below never cross a function boundary that is not inlined
 

@@ -5,18 +5,14 @@
 // pointwise.def.  The meta table, whose kernels do nothing, is generated from the same list.
 #pragma once
 
+#include "kernels/isa.h"
+#include "kernels/kinds.h"
 #include "kernels/pointwise.h"
 #include "runtime/strided.h"
-
-#ifndef LG_ISA
-#define LG_ISA baseline
-#endif
 
 namespace lg {
 
 class Generator;
-enum class ScatterReduce : uint8_t { None, Add, Multiply, Maximum, Minimum };
-enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, Cauchy, LogNormal };
 
 #define LG_KERNELS(X)                                                                                                  \
   /* copy.cpp: any dtype to any dtype; `src` broadcasts to `dst` */                                                    \

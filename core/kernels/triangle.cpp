@@ -1,6 +1,7 @@
 // Triangles of matrices: y = x below (or above) a diagonal, 0 elsewhere.  y is contiguous.
-#include "kernels/table.h"
+#include "kernels/isa.h"
 #include "runtime/pool.h"
+#include "runtime/strided.h"
 
 namespace lg::LG_ISA {
 
