@@ -5,6 +5,7 @@
 #include <array>
 
 #include "kernels/loop.h"
+#include "kernels/vector.h"
 
 namespace lg::LG_ISA {
 namespace {
@@ -65,27 +66,64 @@ constexpr const std::array<ConvertLoop, num_dtypes>* convert_loops[] = {
 #undef X
 };
 
-/// dst[i, j] = src[j, i] in squares: i runs along dst's inner dimension, j along src's.
+/// dst[i, j] = src[j, i]: i runs along dst's inner dimension, j along src's.  Tile by tile, so that both sides use
+/// whole cache lines; in a tile by squares that turn in registers.
 template <class T>
 void transpose_tiles(char* dst, int64_t dst_j, const char* src, int64_t src_i, int64_t ni, int64_t nj) {
-  constexpr int64_t side = 64 / sizeof(T) * 2;  // two cache lines
-  for (int64_t j0 = 0; j0 < nj; j0 += side)
-    for (int64_t i0 = 0; i0 < ni; i0 += side) {
-      const int64_t i1 = std::min(i0 + side, ni), j1 = std::min(j0 + side, nj);
-      for (int64_t j = j0; j < j1; ++j) {
-        T* y = reinterpret_cast<T*>(dst + j * dst_j);
-        const char* x = src + j * int64_t(sizeof(T));
-        for (int64_t i = i0; i < i1; ++i) y[i] = *reinterpret_cast<const T*>(x + i * src_i);
-      }
+  constexpr int64_t tile = 64;
+  constexpr bool has_squares = sizeof(T) == 4 || sizeof(T) == 8;
+  constexpr int64_t side = has_squares ? vector_bytes / int64_t(sizeof(T)) : 1;
+  const int64_t item = sizeof(T);
+  auto single = [&](int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+    for (int64_t j = j0; j < j1; ++j) {
+      T* y = reinterpret_cast<T*>(dst + j * dst_j);
+      for (int64_t i = i0; i < i1; ++i) y[i] = *reinterpret_cast<const T*>(src + i * src_i + j * item);
+    }
+  };
+  for (int64_t j0 = 0; j0 < nj; j0 += tile)
+    for (int64_t i0 = 0; i0 < ni; i0 += tile) {
+      const int64_t i1 = std::min(i0 + tile, ni), j1 = std::min(j0 + tile, nj);
+      int64_t j = j0;
+      if constexpr (has_squares)
+        for (; j + side <= j1; j += side) {
+          int64_t i = i0;
+          for (; i + side <= i1; i += side)
+            copy_square<vector_bytes>(reinterpret_cast<T*>(dst + j * dst_j) + i, dst_j / item,
+                                      reinterpret_cast<const T*>(src + i * src_i) + j, src_i / item);
+          single(i, i1, j, j + side);
+        }
+      single(i0, i1, j, j1);
     }
 }
 
 /// The dimension along which src is dense while dst is dense along dimension 0, or -1.
 int transposed_dimension(const Plan& p, int64_t item) {
-  if (p.strides[0][0] != item || p.strides[1][0] <= item || p.sizes[0] < 16) return -1;
+  // Squares need whole elements from row to row.
+  if (p.strides[0][0] != item || p.strides[1][0] <= item || p.strides[1][0] % item || p.sizes[0] < 8) return -1;
   for (int d = 1; d < p.ndim; ++d)
-    if (p.strides[1][d] == item && p.sizes[d] >= 16) return d;
+    if (p.strides[1][d] == item && p.sizes[d] >= 8 && p.strides[0][d] % item == 0) return d;
   return -1;
+}
+
+/// Both sides dense along dimension 0, but for less than it takes to make a call of memcpy worth its cost.
+bool has_short_rows(const Plan& p, int64_t item) {
+  return p.ndim > 1 && p.strides[0][0] == item && p.strides[1][0] == item && p.sizes[0] * item % 16 == 0 &&
+         p.sizes[0] * item <= 1024;
+}
+void copy_short_rows(const Plan& p, int64_t item) {
+  const int64_t rows = p.numel / p.sizes[0], bytes = p.sizes[0] * item;
+  parallel_for(rows, std::max<int64_t>(1, default_grain / p.sizes[0]), [&](int64_t begin, int64_t end) {
+    Position at(p, begin * p.sizes[0]);
+    for (int64_t row = begin; row < end;) {
+      char* dst = at.at(p, 0);
+      const char* src = at.at(p, 1);
+      const int64_t count = std::min(p.sizes[1] - at.index[1], end - row);
+      for (int64_t r = 0; r < count; ++r, dst += p.strides[0][1], src += p.strides[1][1])
+        for (int64_t i = 0; i < bytes; i += 16) store_vector(dst + i, load_vector<char, 16>(src + i));
+      row += count;
+      if (row < end) at = Position(p, row * p.sizes[0]);
+    }
+  });
 }
 
 void copy_transposed(Plan p, int d, int64_t item) {
@@ -123,9 +161,11 @@ void copy(Strided dst, Strided src) {
   const Strided operands[] = {dst, src};
   const Plan plan = make_plan(operands, 2);
   if (plan.numel == 0) return;
-  if (dst.dtype == src.dtype)
-    if (int d = transposed_dimension(plan, itemsize(dst.dtype)); d > 0)
-      return copy_transposed(plan, d, itemsize(dst.dtype));
+  if (dst.dtype == src.dtype) {
+    const int64_t item = itemsize(dst.dtype);
+    if (int d = transposed_dimension(plan, item); d > 0) return copy_transposed(plan, d, item);
+    if (has_short_rows(plan, item)) return copy_short_rows(plan, item);
+  }
   parallel_for(plan.numel, default_grain, [&](int64_t begin, int64_t end) {
     for_each_run(plan, begin, end,
                  [&](char* const* p, const int64_t* s, int64_t n) { convert(p[0], s[0], p[1], s[1], n); });

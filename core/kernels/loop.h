@@ -115,14 +115,20 @@ template <class F>
 inline void for_each_run(const Plan& p, int64_t begin, int64_t end, F&& f) {
   int64_t strides[max_operands];
   for (int k = 0; k < p.operands; ++k) strides[k] = p.strides[k][0];
-  Position at(p, begin);
   for (int64_t i = begin; i < end;) {
-    int64_t n = std::min(at.row_left(p), end - i);
+    Position at(p, i);
     char* pointers[max_operands];
     for (int k = 0; k < p.operands; ++k) pointers[k] = at.at(p, k);
+    int64_t n = std::min(at.row_left(p), end - i);
     f(pointers, strides, n);
-    at.advance(p, n);
     i += n;
+    if (at.index[0] > 0 || p.ndim == 1) continue;
+    // Whole rows along the second dimension follow without looking for their places.
+    for (int64_t row = at.index[1] + 1; row < p.sizes[1] && i < end; ++row, i += n) {
+      for (int k = 0; k < p.operands; ++k) pointers[k] += p.strides[k][1];
+      n = std::min(p.sizes[0], end - i);
+      f(pointers, strides, n);
+    }
   }
 }
 

@@ -104,6 +104,49 @@ inline float sin_reduced(float x, int64_t quarter) {
 }
 inline bool reducible(float x) { return std::fabs(x) <= 0x1p20f; }
 
+/// log2 |x| of a float in double, 1e-12 relative; -infinity at 0.  With s = (m - 1) / (m + 1):
+/// log m = 2 (s + s**3 / 3 + s**5 / 5 + ...).
+inline double log2_wide(float x) {
+  const uint64_t u = std::bit_cast<uint64_t>(std::fabs(double(x)));
+  const int64_t k = int64_t(u - 0x3fe6a09e667f3bcdull) >> 52;  // x = m 2**k with m in [sqrt(1/2), sqrt(2))
+  const double m = std::bit_cast<double>(u - (uint64_t(k) << 52)), s = (m - 1.) / (m + 1.), t = s * s;
+  const double log_m =
+      s * polynomial(t, 2.8853900817779268, 0.96179669392597561, 0.57707801635558537, 0.41219858311113238,
+                     0.32059889797532519, 0.26230818925253878, 0.22195308321368666, 0.1923593387851951);
+  // The number k without a conversion from int64, which AVX2 does not have.
+  const double n = std::bit_cast<double>(k + 0x4338000000000000) - 0x1.8p52;
+  const double y = x == 0.f ? -infinity<double> : n + log_m;
+  return std::fabs(x) < infinity<float> ? y : std::fabs(double(x));
+}
+
+/// 2**t in double, 3e-10 relative, for t in [-200, 200]: beyond what a float holds on either side.
+inline double exp2_wide(double t) {
+  constexpr double round = 0x1.8p52;
+  double c = t < -200. ? -200. : t;
+  c = c > 200. ? 200. : c;
+  const double shifted = c + round, r = c - (shifted - round);
+  const double y =
+      polynomial(r, 1., 0.69314718055994531, 0.24022650695910071, 0.055504108664821580, 0.0096181291076284772,
+                 0.0013333558146428443, 0.00015403530393381609, 1.5252733804059840e-05, 1.3215486790144307e-06);
+  const int64_t k = std::bit_cast<int64_t>(shifted) - std::bit_cast<int64_t>(round);
+  return std::bit_cast<double>(std::bit_cast<int64_t>(y) + (k << 52));
+}
+
+/// |a|**b as 2**(b log2 |a|) in double, then the sign and the special cases of C's pow; 0.51 ulp.
+inline float pow(float a, float b) {
+  const double power = exp2_wide(double(b) * log2_wide(a));
+  const bool whole = std::trunc(b) == b;
+  const float small = std::fabs(b) < 0x1p24f ? b : 0.f;  // larger floats are even
+  const bool odd = whole & ((int32_t(small) & 1) != 0);
+  float y = float(power);
+  const float flipped = -y;
+  y = (odd & (std::bit_cast<int32_t>(a) < 0)) ? flipped : y;
+  y = ((a < 0.f) & (a > -infinity<float>)&!whole) ? nan<float> : y;
+  const bool one = (a == 1.f) | (b == 0.f) | ((a == -1.f) & (std::fabs(b) == infinity<float>));
+  y = ((a != a) | (b != b)) ? a + b : y;
+  return one ? 1.f : y;
+}
+
 // ---- the same names for the other types
 
 inline double exp(double x) { return std::exp(x); }

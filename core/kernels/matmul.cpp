@@ -1,16 +1,17 @@
 // Matrix products.
 //
-// Three ways, by size.  Small products run own loops: a block of four rows and one vector of columns stays in
-// registers, and a call costs some tens of nanoseconds where BLAS would take some hundreds.  Products with a vector are
-// bound by memory and run own loops too.  All else goes to BLAS in tiles; how the result is cut depends on the shapes
-// alone, so it has the same bits on any number of threads.  Transposed operands are passed on as they are; other
+// Three ways, by size.  Small products run simple loops: a block of four rows and one vector of columns stays in
+// registers, and a call costs some tens of nanoseconds where gemm would take some hundreds.  Products with a vector are
+// bound by memory and run loops of their own.  All else goes to gemm in tiles; how the result is cut depends on the
+// shapes alone, so it has the same bits on any number of threads.  Transposed operands are passed on as they are; other
 // layouts are packed.
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/gemm.h"
 #include "kernels/isa.h"
+#include "kernels/vector.h"
 #include "runtime/alloc.h"
-#include "runtime/blas.h"
 #include "runtime/pool.h"
 #include "runtime/strided.h"
 
@@ -21,24 +22,17 @@ namespace {
 template <class T>
 using Sum = std::conditional_t<std::is_integral_v<T>, uint64_t, Compute<T>>;
 template <class T>
-inline constexpr bool is_blas_type = std::is_same_v<T, float> || std::is_same_v<T, double> || is_complex_v<T>;
+inline constexpr bool is_gemm_type = std::is_same_v<T, float> || std::is_same_v<T, double> || is_complex_v<T>;
 template <class T>
 inline constexpr bool has_vectors = std::is_same_v<T, float> || std::is_same_v<T, double>;
 
-constexpr int64_t small_work = 16384;      // m * n * k up to which own loops beat BLAS's set-up
+constexpr int64_t small_work = 16384;      // m * n * k up to which simple loops beat gemm's set-up
 constexpr int64_t small_pack = 4096;       // elements of the small path's buffer on the stack
 constexpr int64_t parallel_work = 100000;  // m * n * k of one chunk
-constexpr int64_t blas_work = 1000000;     // the same for BLAS
-constexpr int64_t most_tiles = 32;         // tiles of one large product
+constexpr double tile_work = 4e6;          // the same for gemm's tiles, while they are few
 
 template <class T>
-struct View {
-  T* data;
-  int64_t row, column;  // strides
-
-  T& at(int64_t i, int64_t j) const { return data[i * row + j * column]; }
-  View transposed() const { return {data, column, row}; }
-};
+using View = MatrixView<T>;
 
 template <class T>
 struct Product {
@@ -60,15 +54,10 @@ inline void store(T& c, Sum<T> value, bool accumulate) {
 
 // ---- small products
 
-template <class T, int bytes>
-struct VectorOf {
-  typedef T type __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));
-};
-
 /// `rows` rows from i on, one vector of columns from j on.  Rows of b are contiguous.
 template <class T, int bytes, int rows>
 inline void block(const Product<T>& p, int64_t i, int64_t j) {
-  using V = typename VectorOf<T, bytes>::type;
+  using V = Vector<T, bytes>;
   V sum[rows] = {};
   for (int64_t l = 0; l < p.k; ++l) {
     V b = *reinterpret_cast<const V*>(p.b.data + l * p.b.row + j);
@@ -135,7 +124,7 @@ Sum<T> dot(const T* a, const Sum<T>* x, int64_t k) {
   int64_t l = 0;
   Sum<T> sum = 0;
   if constexpr (has_vectors<T>) {
-    using V = typename VectorOf<T, 64>::type;
+    using V = Vector<T, 64>;
     constexpr int64_t width = 64 / int64_t(sizeof(T));
     V sums[4] = {};
     for (; l + 4 * width <= k; l += 4 * width)
@@ -210,17 +199,11 @@ struct Batches {
 // ---- large products
 
 template <class T>
-bool fits_blas(View<const T> v, int64_t rows, int64_t columns) {
+bool fits_gemm(View<const T> v, int64_t rows, int64_t columns) {
   constexpr int64_t most = INT32_MAX;
   bool plain = v.column == 1 && v.row >= columns && v.row <= most;
   bool transposed = v.row == 1 && v.column >= rows && v.column <= most;
   return plain || transposed;
-}
-
-template <class T>
-blas::Matrix<const T> as_blas(View<const T> v, int64_t columns) {
-  if (v.column == 1 && v.row >= columns) return {v.data, v.row, false};
-  return {v.data, v.column, true};
 }
 
 /// A matrix in a layout that BLAS takes, converted to the type of the sum; packed only if need be.
@@ -228,7 +211,7 @@ template <class T>
 class Operand {
  public:
   Operand(View<const T> v, int64_t rows, int64_t columns)
-      : ready_(std::is_same_v<T, Sum<T>> && fits_blas(v, rows, columns)),
+      : ready_(std::is_same_v<T, Sum<T>> && fits_gemm(v, rows, columns)),
         scratch_(ready_ ? 0 : size_t(rows * columns) * sizeof(Sum<T>)) {
     if constexpr (std::is_same_v<T, Sum<T>>) {
       if (ready_) {
@@ -251,15 +234,16 @@ class Operand {
   View<const Sum<T>> view_{};
 };
 
-/// The cut of an m by n result: at least two million multiplications a tile, halving the longer side.
+/// The cut of an m by n result, halving the longer side.  Each tile packs its operands for itself, so tiles are large:
+/// 16 of them, or fewer of four million multiplications, or more of 500 million, for machines with more cores.
 struct Tiles {
   int64_t height, width, down, across;
 
   Tiles(int64_t m, int64_t n, int64_t k) : height(m), width(n) {
     double work = double(m) * double(n) * double(k);
-    int64_t wanted = int64_t(std::clamp(work / 2e6, 1.0, double(most_tiles)));
+    double wanted = std::max(std::clamp(work / tile_work, 1.0, 16.0), work / 5e8);
     count(m, n);
-    while (down * across < wanted && std::max(height, width) > 128) {
+    while (double(down * across) < wanted && std::max(height, width) > 128) {
       int64_t& side = height >= width ? height : width;
       side = ((side + 1) / 2 + 31) / 32 * 32;
       count(m, n);
@@ -273,28 +257,26 @@ struct Tiles {
 
 /// All batches, cut into tiles.
 template <class T>
-void blas_product(const Batches& batches, const Product<T>& first) {
+void tiled_product(const Batches& batches, const Product<T>& first) {
   Tiles tiles(first.m, first.n, first.k);
   int64_t per_batch = tiles.down * tiles.across;
   int64_t work = std::min(tiles.height, first.m) * std::min(tiles.width, first.n) * first.k;
-  int64_t grain = std::max<int64_t>(1, blas_work / work);
+  int64_t grain = std::max<int64_t>(1, int64_t(tile_work / 4) / work);
   parallel_for(batches.count() * per_batch, grain, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       Product<T> p = batches.at(task / per_batch, first);
       int64_t tile = task % per_batch;
       int64_t i = tile / tiles.across * tiles.height, j = tile % tiles.across * tiles.width;
-      auto a = as_blas<T>(p.a, p.k), b = as_blas<T>(p.b, p.n);
-      a.data += i * p.a.row;
-      b.data += j * p.b.column;
-      blas::gemm<T>(std::min(tiles.height, p.m - i), std::min(tiles.width, p.n - j), p.k, a, b, p.accumulate,
-                    {&p.c.at(i, j), p.c.row});
+      gemm<T>(std::min(tiles.height, p.m - i), std::min(tiles.width, p.n - j), p.k,
+              {&p.a.at(i, 0), p.a.row, p.a.column}, {&p.b.at(0, j), p.b.row, p.b.column}, {&p.c.at(i, j), p.c.row, 1},
+              p.accumulate);
     }
   });
 }
 
 template <class T>
-bool fits_blas(const Product<T>& p) {
-  return p.k <= INT32_MAX && fits_blas<T>(p.a, p.m, p.k) && fits_blas<T>(p.b, p.k, p.n) && p.c.row <= INT32_MAX;
+bool fits_gemm(const Product<T>& p) {
+  return p.k <= INT32_MAX && fits_gemm<T>(p.a, p.m, p.k) && fits_gemm<T>(p.b, p.k, p.n) && p.c.row <= INT32_MAX;
 }
 
 /// For what BLAS does not know: rows spread over threads.
@@ -314,9 +296,9 @@ template <class T>
 void packed_product(const Product<T>& p) {
   Operand<T> a(p.a, p.m, p.k), b(p.b, p.k, p.n);
   Product<T> ready{p.m, p.n, p.k, a.view(), b.view(), p.c, p.accumulate};
-  if (!fits_blas(ready)) return plain_product(ready);  // a side beyond 2^31
+  if (!fits_gemm(ready)) return plain_product(ready);  // a side beyond 2^31
   GilRelease unlocked;
-  blas_product<T>(Batches(), ready);
+  tiled_product<T>(Batches(), ready);
 }
 
 /// float16 and bfloat16: computed in float, rounded once at the end.
@@ -326,7 +308,7 @@ void half_product(const Product<T>& p) {
   Scratch scratch(size_t(p.m * p.n) * sizeof(float));
   View<float> sums{scratch.as<float>(), p.n, 1};
   GilRelease unlocked;
-  blas_product<float>(Batches(), {p.m, p.n, p.k, a.view(), b.view(), sums, false});
+  tiled_product<float>(Batches(), {p.m, p.n, p.k, a.view(), b.view(), sums, false});
   parallel_for(p.m, std::max<int64_t>(1, default_grain / p.n), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       for (int64_t j = 0; j < p.n; ++j) store(p.c.at(i, j), sums.at(i, j), p.accumulate);
@@ -351,9 +333,10 @@ void run(const Batches& batches, const Product<T>& first) {
                         });
   }
   bool vector = first.m == 1 || first.n == 1;
-  if (!vector && (is_blas_type<T> || is_half_v<T>)) blas::load();
-  if constexpr (is_blas_type<T>) {
-    if (!vector && fits_blas(first)) return blas_product(batches, first);
+  if constexpr (is_gemm_type<T> || is_half_v<T>)
+    if (!vector) prepare_gemm<Sum<T>>();
+  if constexpr (is_gemm_type<T>) {
+    if (!vector && fits_gemm(first)) return tiled_product(batches, first);
   }
   for (int64_t batch = 0; batch < count; ++batch) {
     Product<T> p = batches.at(batch, first);
@@ -361,7 +344,7 @@ void run(const Batches& batches, const Product<T>& first) {
       vector_product(p);
     else if constexpr (is_half_v<T>)
       half_product(p);
-    else if constexpr (is_blas_type<T>)
+    else if constexpr (is_gemm_type<T>)
       packed_product(p);
     else
       plain_product(p);

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "kernels/isa.h"
+#include "kernels/vector.h"
 #include "runtime/alloc.h"
 #include "runtime/pool.h"
 #include "runtime/strided.h"
@@ -19,19 +20,6 @@
 #pragma GCC diagnostic ignored "-Wpsabi"  // the vector types below never cross a function boundary that is not inlined
 
 namespace lg::LG_ISA {
-
-// One register of the instruction set at hand: wider vectors would be taken apart element by element.
-#if defined(__AVX512F__)
-inline constexpr int vector_bytes = 64;
-#elif defined(__AVX2__)
-inline constexpr int vector_bytes = 32;
-#else
-inline constexpr int vector_bytes = 16;
-#endif
-template <class A>
-struct VectorOf {
-  typedef A type __attribute__((vector_size(vector_bytes)));
-};
 
 /// Merges a stream of partial results as a binary tree.
 template <class R>
@@ -65,7 +53,7 @@ typename R::Value reduce_block(const R& r, const typename R::In* x, int64_t n, t
   A total = R::identity();
   int64_t i = 0;
   if constexpr (std::is_arithmetic_v<A>) {
-    using V = typename VectorOf<A>::type;
+    using V = Vector<A>;
     constexpr int64_t group = 256 / sizeof(A), lanes = sizeof(V) / sizeof(A), registers = group / lanes;
     if (n >= group) {
       V sums[registers];
@@ -351,11 +339,14 @@ void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typena
       reduce_tasks(r, plan, in, centre, 0, tasks, s * slice, std::min(outer, (s + 1) * slice), sink);
     }
   });
-  for (int64_t o = 0; o < outputs; ++o) {
-    Tree<R> tree;
-    for (int64_t s = 0; s < slices; ++s) tree.push(partial[s * outputs + o]);
-    out[o] = finish(tree.total());
+  for (int64_t count = slices; count > 1;) {  // the upper half joins the lower one
+    const int64_t half = (count + 1) / 2, n = (count - half) * outputs;
+    const A* upper = partial + half * outputs;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) partial[i] = R::merge(partial[i], upper[i]);
+    count = half;
   }
+  for (int64_t o = 0; o < outputs; ++o) out[o] = finish(partial[o]);
 }
 
 }  // namespace lg::LG_ISA

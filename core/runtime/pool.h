@@ -4,6 +4,7 @@
 // that number is.  Work that fits one grain runs on the caller, GIL held; larger work releases the GIL while it runs.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -29,6 +30,12 @@ inline void parallel_for(int64_t n, int64_t grain, F&& f) {
       },
       &f);
 }
+
+/// Working memory of this thread, for code inside a chunk, where the allocator must not be called: at least `bytes`, on
+/// a 64-byte boundary, its content undefined.  It is the thread's for good, grows to the largest request (packed panels
+/// of matrices: a megabyte), and does not count as a tensor's memory.  One user at a time: whoever takes it calls
+/// nobody who does.
+void* thread_room(size_t bytes);
 
 /// Elements of a light loop that are worth waking a thread for.
 inline constexpr int64_t default_grain = 32768;
