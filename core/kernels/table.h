@@ -7,6 +7,7 @@
 
 #include "kernels/isa.h"
 #include "kernels/kinds.h"
+#include "kernels/optim.h"
 #include "kernels/pointwise.h"
 #include "runtime/strided.h"
 
@@ -67,6 +68,9 @@ class Generator;
   /* loss.cpp */                                                                                                       \
   X(nll, (Strided loss, Strided weights, Strided x, Strided target, Strided weight, int64_t ignore))                   \
   X(nll_backward, (Strided dx, Strided g, Strided target, Strided weight, Strided total, int64_t ignore))              \
+  /* optim.cpp: float32, float64; `numel` elements in all `count` items */                                             \
+  X(sgd, (DType dtype, const OptimItem* items, int64_t count, int64_t numel, const SgdSettings& settings))             \
+  X(adam, (DType dtype, const OptimItem* items, int64_t count, int64_t numel, const AdamSettings& settings))           \
   /* scan.cpp: int64, float32, float64, complex */                                                                     \
   X(cumsum, (Strided y, Strided x, int64_t dim))                                                                       \
   X(cumprod, (Strided y, Strided x, int64_t dim))                                                                      \

@@ -176,6 +176,27 @@ def adam(
     maximize: bool,
 ) -> None:
     """The step of `Adam` on lists of parameters, gradients and state; see there for the settings."""
+    composed = _core._adam_step(
+        params,
+        grads,
+        exp_avgs,
+        exp_avg_sqs,
+        max_exp_avg_sqs if amsgrad else [],
+        state_steps,
+        _value(lr),
+        _value(beta1),
+        _value(beta2),
+        _value(weight_decay),
+        eps,
+        maximize,
+        decoupled_weight_decay,
+    )
+    if not composed:
+        return
+    lists = [params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs if amsgrad else [], state_steps]
+    if len(composed) < len(params):
+        lists = [[tensors[position] for position in composed] if tensors else [] for tensors in lists]
+    params, grads, *moments, state_steps = lists
     for step in state_steps:
         step += 1
     if maximize:
@@ -186,7 +207,7 @@ def adam(
                 param.mul_(1 - lr * weight_decay)
         else:
             grads = [_plus_multiple(grad, param, weight_decay) for grad, param in zip(grads, params, strict=True)]
-    lists = [params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs]
+    lists = [params, grads, *moments]
     # Moments of a complex number are those of its two parts; its view as real numbers shares the memory.
     lists = [[_core.view_as_real(each) if each.is_complex() else each for each in tensors] for tensors in lists]
     if differentiable:
