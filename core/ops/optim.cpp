@@ -146,9 +146,8 @@ static Dims adam_step(const Tensors& params, const Tensors& grads, const Tensors
         "_adam_step: ", count, " parameters, but ", means.size(), ", ", squares.size(), " and ", largest.size(),
         " moments and ", steps.size(), " step counters");
   Step step("_adam_step", params, grads);
-  for (size_t i = 0; i < count; ++i)
-    step.offer(i, means[i], squares[i], largest.empty() ? none : largest[i], steps[i]);
-  const AdamSettings settings{beta1, beta2, eps, decoupled ? 0 : weight_decay, decoupled ? 1 - lr * weight_decay : 1,
+  for (size_t i = 0; i < count; ++i) step.offer(i, means[i], squares[i], largest.empty() ? none : largest[i], steps[i]);
+  const AdamSettings settings{beta1,   beta2, eps, decoupled ? 0 : weight_decay, decoupled ? 1 - lr * weight_decay : 1,
                               maximize};
   return step.run(
       [&](const Tensor& counter) {
