@@ -2,16 +2,15 @@
 //
 // Two indices may name one place, so threads must not share places, and what meets there must meet in the order of the
 // indices: sums then have the same bits on any number of threads, and of equal indices the last one wins.  `scatter`
-// gives each thread whole lines along its dimension.  The others group the indices by where they lead (`by_bucket`) and
-// give each thread whole stretches of the output, which also keeps that stretch in its cache.
+// gives each thread whole lines along its dimension.  The others make each thread the owner of a stretch of the output:
+// it looks at all indices and follows those that lead there (grouping the indices by a counting sort first took twice
+// as long on two threads).
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "kernels/index.h"
 #include "kernels/kinds.h"
 #include "kernels/loop.h"
-#include "runtime/alloc.h"
 
 namespace lg::LG_ISA {
 
@@ -71,131 +70,96 @@ void with_store(DType dtype, bool accumulate, F&& f) {
     dispatch_size(itemsize(dtype), [&]<class T>() { f.template operator()<T>(Put()); });
 }
 
-/// use(b, items, n) for every bucket b: make(i) of all i in [0, count) with bucket(i) == b, in order.  A counting sort,
-/// in chunks: each chunk knows how many items of each bucket the chunks before it have.
-template <class Item, class Bucket, class Make, class Use>
-void by_bucket(int64_t count, int64_t buckets, Bucket&& bucket, Make&& make, Use&& use) {
-  const int64_t chunk = std::max<int64_t>(default_grain / 2, (count + 63) / 64), chunks = (count + chunk - 1) / chunk;
-  Scratch memory(size_t(count) * sizeof(Item)), table(size_t(chunks * buckets + 1) * sizeof(int64_t));
-  Item* items = memory.as<Item>();
-  int64_t* starts = table.as<int64_t>();  // of bucket b in chunk c: starts[c * buckets + b]
-  auto for_chunks = [&](auto&& f) {
-    parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t c = begin; c < end; ++c)
-        for (int64_t i = c * chunk; i < std::min(count, (c + 1) * chunk); ++i) f(starts + c * buckets, i);
-    });
-  };
-  std::fill(starts, starts + chunks * buckets, 0);
-  for_chunks([&](int64_t* mine, int64_t i) { ++mine[bucket(i)]; });
-  int64_t sum = 0;
-  for (int64_t b = 0; b < buckets; ++b)
-    for (int64_t c = 0; c < chunks; ++c) starts[c * buckets + b] = std::exchange(sum, sum + starts[c * buckets + b]);
-  for_chunks([&](int64_t* mine, int64_t i) { items[mine[bucket(i)]++] = make(i); });
-  // The last chunk's starts have moved to the buckets' ends.
-  const int64_t* ends = starts + (chunks - 1) * buckets;
-  parallel_for(buckets, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      const int64_t first = b ? ends[b - 1] : 0;
-      use(b, items + first, ends[b] - first);
-    }
-  });
-}
-
 /// Where blocks of `inner` elements go: block i to place(i) * unit, for places in [0, places).
 template <class Place>
 struct Target {
   int64_t count, inner, unit, places;
   Place place;
-  bool fresh;  // the output holds nothing yet: it is zeroed first
 };
 
-constexpr int64_t cache_bytes = 256 << 10;  // of the output at a time: stays in the second-level cache
-
-/// The least shift that makes at most `most` buckets, and none smaller than `bytes`.
-int64_t bucket_shift(int64_t places, int64_t place_bytes, int64_t bytes, int64_t most) {
-  int64_t shift = 0;
-  while ((place_bytes << shift) < bytes || ((places - 1) >> shift) >= most) ++shift;
-  return shift;
+/// Columns [from, end) of one block.
+template <class T, class Store>
+inline void write_block(T* __restrict row, const T* __restrict values, int64_t in_step, int64_t from, int64_t end,
+                        Store store) {
+  if (in_step)
+    for (int64_t c = from; c < end; ++c) store(row[c], values[c]);
+  else
+    for (int64_t c = from; c < end; ++c) store(row[c], *values);
 }
 
-/// Single elements, carried along with their places, so that each bucket reads one short stretch of memory.
+/// The same of all blocks, in order.
 template <class T, class Place, class Store>
-void write_elements(T* out, const T* in, int64_t in_step, const Target<Place>& to, Store store) {
-  struct Item {
-    uint32_t place;  // from the bucket's begin
-    T value;
-  };
-  const int64_t shift = bucket_shift(to.places, to.unit * int64_t(sizeof(T)), 64 << 10, 128);
-  const int64_t low = (int64_t(1) << shift) - 1;
-  by_bucket<Item>(
-      to.count, ((to.places - 1) >> shift) + 1, [&](int64_t i) { return to.place(i) >> shift; },
-      [&](int64_t i) { return Item{uint32_t(to.place(i) & low), in[i * in_step]}; },
-      [&](int64_t b, const Item* items, int64_t n) {
-        T* mine = out + (b << shift) * to.unit;
-        if (to.fresh) zero(mine, std::min(low + 1, to.places - (b << shift)) * to.unit);
-        for (int64_t k = 0; k < n; ++k) store(mine[int64_t(items[k].place) * to.unit], items[k].value);
-      });
-}
-
-/// Rows: each bucket has the numbers of its blocks.
-template <class T, class Place, class Store>
-void write_rows(T* out, const T* in, int64_t in_step, const Target<Place>& to, Store store) {
-  const int64_t shift = bucket_shift(to.places, to.unit * int64_t(sizeof(T)), cache_bytes, 4096), inner = to.inner;
-  const int64_t bytes = inner * int64_t(sizeof(T)), size = int64_t(1) << shift;
-  by_bucket<uint32_t>(
-      to.count, ((to.places - 1) >> shift) + 1, [&](int64_t i) { return to.place(i) >> shift; },
-      [](int64_t i) { return uint32_t(i); },
-      [&](int64_t b, const uint32_t* blocks, int64_t n) {
-        if (to.fresh) zero(out + (b << shift) * to.unit, std::min(size, to.places - (b << shift)) * to.unit);
-        for (int64_t k = 0; k < n; ++k) {
-          if (k + rows_ahead < n) {
-            const int64_t next = blocks[k + rows_ahead];
-            if (in_step) prefetch<false>(in + next * inner, bytes);
-            if (!to.fresh) prefetch<true>(out + to.place(next) * to.unit, bytes);
-          }
-          T* __restrict row = out + to.place(blocks[k]) * to.unit;
-          const T* __restrict values = in + int64_t(blocks[k]) * inner * in_step;
-          if (in_step)
-            for (int64_t c = 0; c < inner; ++c) store(row[c], values[c]);
-          else
-            for (int64_t c = 0; c < inner; ++c) store(row[c], *values);
-        }
-      });
-}
-
-/// Columns [from, end) of all blocks, in order.
-template <class T, class Place, class Store>
-void write_columns(T* out, const T* in, int64_t in_step, const Target<Place>& to, int64_t from, int64_t end,
+void write_columns(T* out, const T* in, int64_t in_step, const Target<Place> to, int64_t from, int64_t end,
                    Store store) {
-  if (to.inner == 1) {
+  if (to.inner == 1)
     for (int64_t i = 0; i < to.count; ++i) store(out[to.place(i) * to.unit], in[i * in_step]);
+  else
+    for (int64_t i = 0; i < to.count; ++i)
+      write_block(out + to.place(i) * to.unit, in + i * to.inner * in_step, in_step, from, end, store);
+}
+
+/// The blocks that go to places in [low, high), in order.  Their numbers are first picked out of some hundred, without
+/// a branch that would be guessed wrong half of the time; so it is also known which rows come next.
+template <class T, class Place, class Store>
+void write_owned(T* out, const T* in, int64_t in_step, const Target<Place> to, int64_t low, int64_t high, Store store) {
+  constexpr int64_t batch = 512;
+  const int64_t inner = to.inner, bytes = inner * int64_t(sizeof(T));
+  uint32_t mine[batch + 1];
+  for (int64_t begin = 0; begin < to.count; begin += batch) {
+    const int64_t size = std::min(batch, to.count - begin);
+    int64_t n = 0;
+    for (int64_t i = 0; i < size; ++i) {
+      mine[n] = uint32_t(i);
+      n += uint64_t(to.place(begin + i) - low) < uint64_t(high - low);
+    }
+    auto row_of = [&](int64_t k) { return out + to.place(begin + mine[k]) * to.unit; };
+    auto values_of = [&](int64_t k) { return in + (begin + mine[k]) * inner * in_step; };
+    if (inner == 1) {
+      for (int64_t k = 0; k < n; ++k) store(*row_of(k), *values_of(k));
+      continue;
+    }
+    for (int64_t k = 0; k < n; ++k) {
+      if (k + rows_ahead < n) {
+        prefetch<true>(row_of(k + rows_ahead), bytes);
+        prefetch<false>(values_of(k + rows_ahead), in_step * bytes);
+      }
+      write_block(row_of(k), values_of(k), in_step, 0, inner, store);
+    }
+  }
+}
+
+/// Dense blocks `in` (or one value for all elements, in_step = 0) to their places.  `fresh`: the output holds nothing
+/// yet, and is zeroed first.
+template <class T, class Place, class Store>
+void write_blocks(T* out, const T* in, int64_t in_step, const Target<Place>& to, bool fresh, Store store) {
+  constexpr int64_t cache_bytes = 256 << 10;
+  constexpr int most_owners = 8;  // each looks at all places
+  const int64_t work = to.count * to.inner;
+  if (fresh)
+    parallel_for(to.places * to.unit, 4 * default_grain,
+                 [&](int64_t begin, int64_t end) { zero(out + begin, end - begin); });
+  if (work > (to.inner == 1 ? 8 : 2) * default_grain && to.places * to.unit * int64_t(sizeof(T)) > cache_bytes) {
+    // Whose a place is makes no difference to the order in which it is written to.
+    const int64_t owners = std::min(num_threads(), most_owners), share = (to.places + owners - 1) / owners;
+    parallel_for(owners, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t o = begin; o < end; ++o) write_owned(out, in, in_step, to, o * share, (o + 1) * share, store);
+    });
     return;
   }
-  for (int64_t i = 0; i < to.count; ++i) {
-    T* __restrict row = out + to.place(i) * to.unit;
-    const T* __restrict values = in + i * to.inner * in_step;
-    if (in_step)
-      for (int64_t c = from; c < end; ++c) store(row[c], values[c]);
-    else
-      for (int64_t c = from; c < end; ++c) store(row[c], *values);
-  }
-}
-
-/// Dense blocks `in` (or one value for all elements, in_step = 0) to their places.
-template <class T, class Place, class Store>
-void write_blocks(T* out, const T* in, int64_t in_step, const Target<Place>& to, Store store) {
-  const int64_t bytes = to.places * to.unit * int64_t(sizeof(T)), work = to.count * to.inner;
-  const bool spread = work > 2 * default_grain && to.count < std::numeric_limits<uint32_t>::max();
-  if (spread && to.inner == 1 && bytes > cache_bytes) return write_elements(out, in, in_step, to, store);
-  if (spread && to.inner > 1 && bytes > cache_bytes) return write_rows(out, in, in_step, to, store);
-  if (to.fresh)
-    parallel_for(to.places * to.unit, 8 * default_grain,
-                 [&](int64_t begin, int64_t end) { zero(out + begin, end - begin); });
-  if (to.inner == 1) return write_columns(out, in, in_step, to, 0, 1, store);
   // A small output, all of it in the cache: threads take columns.
   const int64_t grain = std::max<int64_t>(16, default_grain / std::max<int64_t>(to.count, 1));
   parallel_for(to.inner, grain,
                [&](int64_t begin, int64_t end) { write_columns(out, in, in_step, to, begin, end, store); });
+}
+
+/// out[i * out_step + at[i] * along] gets in[i], for i in order.
+template <class T, class Store>
+void scatter_run(T* out, int64_t out_step, int64_t along, const int64_t* at, int64_t at_step, const T* in,
+                 int64_t in_step, int64_t n, Store store) {
+  if (at_step == 1 && in_step == 1 && out_step == 0 && along == 1)
+    for (int64_t i = 0; i < n; ++i) store(out[at[i]], in[i]);
+  else
+    for (int64_t i = 0; i < n; ++i) store(out[i * out_step + at[i * at_step] * along], in[i * in_step]);
 }
 
 }  // namespace
@@ -206,14 +170,14 @@ void index_add_rows(Strided y, Strided x, Strided index, int64_t outer, int64_t 
   const int64_t count = index.numel(), step = index.ndim ? index.strides[0] : 0;
   const int64_t* at = index.as<const int64_t>();
   auto row = [=](int64_t i) { return at[i * step] < 0 ? at[i * step] + rows : at[i * step]; };
-  const Target<decltype(row)> to{count, inner, inner, rows, row, fresh};
+  const Target<decltype(row)> to{count, inner, inner, rows, row};
   if (rows * inner == 0) return;
   dispatch_all(y.dtype, [&]<class T>() {
     const T* in = x.as<const T>();
     T* out = y.as<T>();
     const int64_t size = rows * inner, taken = count * inner;
     if (outer < 8) {
-      for (int64_t o = 0; o < outer; ++o) write_blocks(out + o * size, in + o * taken, 1, to, Add());
+      for (int64_t o = 0; o < outer; ++o) write_blocks(out + o * size, in + o * taken, 1, to, fresh, Add());
       return;
     }
     parallel_for(outer, std::max<int64_t>(1, default_grain / std::max<int64_t>(taken, 1)),
@@ -232,15 +196,15 @@ void index_write(Strided y, Strided values, const int64_t* positions, int64_t co
   const int64_t inner = y.numel(), in_step = values.ndim ? 1 : 0;
   if (inner == 0) return;
   auto place = [=](int64_t i) { return positions[i]; };
-  const Target<decltype(place)> to{count, inner, 1, extent, place, fresh};
+  const Target<decltype(place)> to{count, inner, 1, extent, place};
   with_store(y.dtype, accumulate, [&]<class T>(auto store) {
     T* out = y.as<T>();
     const T* in = values.as<const T>();
-    if (y.contiguous()) return write_blocks(out, in, in_step, to, store);
+    if (y.contiguous()) return write_blocks(out, in, in_step, to, fresh, store);
+    if (fresh) zero(out, extent);
     const auto offsets = offsets_of(y);
     for (int64_t i = 0; i < count; ++i)
-      for (int64_t c = 0; c < inner; ++c)
-        store(out[positions[i] + offsets[size_t(c)]], in[(i * inner + c) * in_step]);
+      for (int64_t c = 0; c < inner; ++c) store(out[positions[i] + offsets[size_t(c)]], in[(i * inner + c) * in_step]);
   });
 }
 
@@ -263,29 +227,29 @@ void scatter(Strided y, Strided index, Strided src, int64_t dim, ScatterReduce h
     operands[k] = {tensors[k]->data, tensors[k]->dtype, index.ndim - 1, sizes, strides[k]};
   }
   const Plan p = make_plan(operands, 3);
-  auto run = [&]<class T>(auto&& store) {
+  auto run = [&]<class T>(auto store) {
     if (lines == 1 && y.contiguous()) {
       const int64_t* at = index.as<const int64_t>();
       auto place = [=](int64_t i) { return at[i * index_step]; };
-      const Target<decltype(place)> to{n, 1, along, y.sizes[dim], place, false};
-      return write_blocks(y.as<T>(), src.as<const T>(), src_step, to, store);
+      const Target<decltype(place)> to{n, 1, along, y.sizes[dim], place};
+      return write_blocks(y.as<T>(), src.as<const T>(), src_step, to, false, store);
     }
-    parallel_for(lines, std::max<int64_t>(1, default_grain / 2 / n), [&](int64_t begin, int64_t end) {
+    // Whole lines, and enough side by side where they lie across memory.
+    const int64_t grain = std::max<int64_t>(index_step == 1 ? 1 : 256, default_grain / 2 / n);
+    parallel_for(lines, grain, [&](int64_t begin, int64_t end) {
       for_each_run(p, begin, end, [&](char* const* pointers, const int64_t* steps, int64_t m) {
         const int64_t *at = reinterpret_cast<const int64_t*>(pointers[0]), at_step = steps[0] / 8;
         const T* in = reinterpret_cast<const T*>(pointers[1]);
         T* out = reinterpret_cast<T*>(pointers[2]);
         const int64_t in_step = steps[1] / int64_t(sizeof(T)), out_step = steps[2] / int64_t(sizeof(T));
         // Within a line in order; otherwise as memory lies.
-        if (index_step <= at_step || m == 1) {
+        if (index_step <= at_step || m == 1)
           for (int64_t j = 0; j < m; ++j)
-            for (int64_t k = 0; k < n; ++k)
-              store(out[j * out_step + at[j * at_step + k * index_step] * along], in[j * in_step + k * src_step]);
-        } else {
+            scatter_run(out + j * out_step, 0, along, at + j * at_step, index_step, in + j * in_step, src_step, n,
+                        store);
+        else
           for (int64_t k = 0; k < n; ++k)
-            for (int64_t j = 0; j < m; ++j)
-              store(out[j * out_step + at[j * at_step + k * index_step] * along], in[j * in_step + k * src_step]);
-        }
+            scatter_run(out, out_step, along, at + k * index_step, at_step, in + k * src_step, in_step, m, store);
       });
     });
   };

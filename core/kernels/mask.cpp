@@ -1,7 +1,7 @@
 // Kernels led by a mask: where it is true, what stands there, what is to be written there.
 //
-// A mask is contiguous and cut into chunks of `mask_chunk` elements.  `mask_counts` says how many are true in each; from
-// their running sum each chunk knows where its results begin, so that all chunks can work at once.
+// A mask is contiguous and cut into chunks of `mask_chunk` elements.  `mask_counts` says how many are true in each;
+// from their running sum each chunk knows where its results begin, so that all chunks can work at once.
 #include <algorithm>
 #include <cstring>
 
@@ -39,6 +39,17 @@ int64_t compress(T* out, const bool* mask, int64_t begin, int64_t end, Value&& v
     out += k;
   }
   return out - start;
+}
+
+template <class T>
+void write_one(T* __restrict out, const bool* __restrict mask, T value, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) out[i] = mask[i] ? value : out[i];
+}
+template <class T>
+void write_next(T* __restrict out, const bool* __restrict mask, const T* __restrict values, int64_t n, bool fresh) {
+  if (fresh) std::memset(out, 0, size_t(n) * sizeof(T));
+  for (int64_t i = 0; i < n; ++i)
+    if (mask[i]) out[i] = *values++;
 }
 
 }  // namespace
@@ -88,22 +99,17 @@ void masked_read(Strided y, Strided x, Strided mask, const int64_t* starts) {
   });
 }
 
-/// Contiguous y where the mask is true gets `values`, one after the other, or the only one of them.  `fresh`: y holds
-/// nothing yet, and becomes 0 elsewhere.
+/// Contiguous y where the mask is true gets `values`, one after the other, or a 0-dim value.  `fresh` (with several
+/// values): y holds nothing yet, and becomes 0 elsewhere.
 void masked_write(Strided y, Strided mask, Strided values, const int64_t* starts, bool fresh) {
   const bool* in = mask.as<const bool>();
   dispatch_size(itemsize(y.dtype), [&]<class T>() {
     T* out = y.as<T>();
     for_chunks(mask.numel(), [&](int64_t c, int64_t begin, int64_t end) {
-      if (fresh) std::memset(out + begin, 0, size_t(end - begin) * sizeof(T));
-      if (values.ndim == 0) {
-        const T value = *values.as<const T>();
-        for (int64_t i = begin; i < end; ++i) out[i] = in[i] ? value : out[i];
-        return;
-      }
-      const T* next = values.as<const T>() + starts[c];
-      for (int64_t i = begin; i < end; ++i)
-        if (in[i]) out[i] = *next++;
+      if (values.ndim == 0)
+        write_one(out + begin, in + begin, *values.as<const T>(), end - begin);
+      else
+        write_next(out + begin, in + begin, values.as<const T>() + starts[c], end - begin, fresh);
     });
   });
 }
