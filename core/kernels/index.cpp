@@ -29,6 +29,22 @@ bool in_range(const char* index, int64_t stride, int64_t n, int64_t low, int64_t
   return signs >= 0;
 }
 
+std::pair<int64_t, int64_t> extremes_of(const int64_t* in, int64_t step, int64_t n) {
+  int64_t low = in[0], high = in[0];
+  if (step == 1)
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t at = in[i];
+      low = at < low ? at : low;
+      high = at > high ? at : high;
+    }
+  else
+    for (int64_t i = 0; i < n; ++i) {
+      low = std::min(low, in[i * step]);
+      high = std::max(high, in[i * step]);
+    }
+  return {low, high};
+}
+
 /// y[i] = x[i * step + index[i] * along].
 template <class T>
 void gather_run(T* y, int64_t y_step, const T* x, int64_t step, const int64_t* index, int64_t index_step, int64_t along,
@@ -136,12 +152,9 @@ void index_extremes(int64_t* extremes, Strided index) {
   parallel_for(p.numel, default_grain, [&](int64_t begin, int64_t end) {
     int64_t low = std::numeric_limits<int64_t>::max(), high = std::numeric_limits<int64_t>::min();
     for_each_run(p, begin, end, [&](char* const* at, const int64_t* strides, int64_t n) {
-      const int64_t* in = reinterpret_cast<const int64_t*>(at[0]);
-      const int64_t step = strides[0] / 8;
-      if (step == 1)
-        for (int64_t i = 0; i < n; ++i) low = std::min(low, in[i]), high = std::max(high, in[i]);
-      else
-        for (int64_t i = 0; i < n; ++i) low = std::min(low, in[i * step]), high = std::max(high, in[i * step]);
+      const auto [least_here, greatest_here] = extremes_of(reinterpret_cast<const int64_t*>(at[0]), strides[0] / 8, n);
+      low = std::min(low, least_here);
+      high = std::max(high, greatest_here);
     });
     for (int64_t seen = least; low < seen && !least.compare_exchange_weak(seen, low);) {}
     for (int64_t seen = greatest; high > seen && !greatest.compare_exchange_weak(seen, high);) {}

@@ -42,8 +42,11 @@ int64_t compress(T* out, const bool* mask, int64_t begin, int64_t end, Value&& v
 }
 
 template <class T>
-void write_one(T* __restrict out, const bool* __restrict mask, T value, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] = mask[i] ? value : out[i];
+void write_one(T* __restrict out, const uint8_t* __restrict mask, T value, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const T old = out[i];  // read in any case, so that no branch is needed
+    out[i] = mask[i] ? value : old;
+  }
 }
 template <class T>
 void write_next(T* __restrict out, const bool* __restrict mask, const T* __restrict values, int64_t n, bool fresh) {
@@ -107,7 +110,7 @@ void masked_write(Strided y, Strided mask, Strided values, const int64_t* starts
     T* out = y.as<T>();
     for_chunks(mask.numel(), [&](int64_t c, int64_t begin, int64_t end) {
       if (values.ndim == 0)
-        write_one(out + begin, in + begin, *values.as<const T>(), end - begin);
+        write_one(out + begin, mask.as<const uint8_t>() + begin, *values.as<const T>(), end - begin);
       else
         write_next(out + begin, in + begin, values.as<const T>() + starts[c], end - begin, fresh);
     });

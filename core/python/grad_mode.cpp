@@ -47,10 +47,8 @@ PyObject* make_type(const char* name) {
       {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(leave)), METH_FASTCALL, nullptr},
       {nullptr, nullptr, 0, nullptr}};
   static PyMemberDef members[] = {{"prev", T_BOOL, offsetof(Keeper, before), 0, nullptr}, {}};
-  static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(make)},
-                                {Py_tp_methods, methods},
-                                {Py_tp_members, members},
-                                {0, nullptr}};
+  static PyType_Slot slots[] = {
+      {Py_tp_new, reinterpret_cast<void*>(make)}, {Py_tp_methods, methods}, {Py_tp_members, members}, {0, nullptr}};
   static PyType_Spec spec = {name, sizeof(Keeper), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
   return PyType_FromSpec(&spec);
 }

@@ -1,9 +1,9 @@
 """What is recorded: ``no_grad``, ``enable_grad``, ``set_grad_enabled`` and ``inference_mode``.
 
 Each is a context manager and a decorator. The mode itself lives in the core, one per thread; the classes here only
-save and restore it, and the two that programs enter most often (`no_grad`, `enable_grad`) do so in the core. Decorating a generator or a coroutine is the interesting part: such a function hands control back
-to its caller at every ``yield`` or ``await``, and there the caller's own mode has to be in force again. `_drive` does
-this for all of them.
+save and restore it, and the two that programs enter most often (`no_grad`, `enable_grad`) do so in the core.
+Decorating a generator or a coroutine is the interesting part: such a function hands control back to its caller at every
+``yield`` or ``await``, and there the caller's own mode has to be in force again. `_drive` does this for all of them.
 """
 
 from __future__ import annotations

@@ -38,11 +38,11 @@ class Adam(Optimizer):
         eps: added to the denominator.
         weight_decay: factor of the parameter that is added to its gradient.
         amsgrad: use the largest ``v`` so far.
-        foreach: accepted; all implementations are one here.
+        foreach: accepted; the step goes over all parameters in one call anyway.
         maximize: step up the gradient.
         capturable: accepted; it concerns other devices.
         differentiable: record the step, so that gradients flow through it.
-        fused: accepted; all implementations are one here.
+        fused: accepted; the step is one pass over each parameter anyway.
         decoupled_weight_decay: shrink the parameter itself by ``lr * weight_decay``, as `AdamW` does.
 
     Source: Kingma and Ba, "Adam: a method for stochastic optimization" (2014); `amsgrad` after Reddi, Kale and Kumar,
@@ -197,8 +197,6 @@ def adam(
     if len(composed) < len(params):
         lists = [[tensors[position] for position in composed] if tensors else [] for tensors in lists]
     params, grads, *moments, state_steps = lists
-    for step in state_steps:
-        step += 1
     if maximize:
         grads = [-grad for grad in grads]
     if isinstance(weight_decay, Tensor) or weight_decay != 0:
@@ -228,7 +226,7 @@ def _update(
     beta2: float,
     eps: float,
 ) -> None:
-    """Moments and parameters after one step, in place; `max_exp_avg_sqs` is empty without amsgrad."""
+    """Step counters, moments and parameters after one step, in place; `max_exp_avg_sqs` is empty without amsgrad."""
     for position, param in enumerate(params):
         grad, exp_avg, exp_avg_sq = grads[position], exp_avgs[position], exp_avg_sqs[position]
         exp_avg.lerp_(grad, 1 - beta1)
@@ -236,6 +234,7 @@ def _update(
         if max_exp_avg_sqs:
             largest = max_exp_avg_sqs[position]
             exp_avg_sq = largest.copy_(_core.maximum(largest, exp_avg_sq))
+        steps[position] += 1
         step = steps[position].item()
         step_size = _value(lr / (1 - beta1**step))
         denominator = exp_avg_sq.sqrt().div_((1 - beta2**step) ** 0.5).add_(eps)
@@ -262,6 +261,7 @@ def _update_differentiably(
         if max_exp_avg_sqs:
             largest = max_exp_avg_sqs[position]
             exp_avg_sq = largest.copy_(_core.maximum(largest.clone(), exp_avg_sq))
+        steps[position] += 1
         step = steps[position].clone()
         step_size = lr / (1 - beta1**step)
         denominator = exp_avg_sq.clone().sqrt() / (1 - beta2**step).sqrt() + eps

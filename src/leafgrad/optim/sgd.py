@@ -36,9 +36,9 @@ class SGD(Optimizer):
         weight_decay: factor of the parameter that is added to its gradient.
         nesterov: look ahead along the buffer.
         maximize: step up the gradient.
-        foreach: accepted; all implementations are one here.
+        foreach: accepted; the step goes over all parameters in one call anyway.
         differentiable: record the step, so that gradients flow through it.
-        fused: accepted; all implementations are one here.
+        fused: accepted; the step is one pass over each parameter anyway.
 
     Source: Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013).
 
