@@ -1,233 +1,191 @@
-// Kernels that read and write at indices.  Indices are int64, checked and non-negative: the operators see to that.
+// Kernels that read at indices.  Those that write there are in index_write.cpp, those led by a mask in mask.cpp.
+//
+// Indices are int64.  A kernel that takes them unchecked says whether all were in range; its output is good only then.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <limits>
 #include <vector>
 
-#include "kernels/isa.h"
-#include "kernels/kinds.h"
-#include "runtime/pool.h"
-#include "runtime/strided.h"
+#include "kernels/index.h"
+#include "kernels/loop.h"
 
 namespace lg::LG_ISA {
 
 namespace {
 
-/// Walks all positions of a shape in row-major order with an offset for each of several strided operands.
-template <int N>
-class Walk {
- public:
-  Walk(int64_t ndim, const int64_t* sizes, const int64_t* const (&strides)[N], int64_t start)
-      : ndim_(ndim), sizes_(sizes) {
-    for (int k = 0; k < N; ++k) strides_[k] = strides[k];
-    for (int64_t d = ndim - 1; d >= 0; --d) {
-      at_[d] = start % sizes[d];
-      start /= sizes[d];
-      for (int k = 0; k < N; ++k) offset[k] += at_[d] * strides_[k][d];
+/// Are all n indices in [low, size), low <= 0?  A number out of range has its sign bit in one of the two terms.
+bool in_range(const char* index, int64_t stride, int64_t n, int64_t low, int64_t size) {
+  int64_t signs = 0;
+  if (stride == 8) {
+    const int64_t* at = reinterpret_cast<const int64_t*>(index);
+    for (int64_t i = 0; i < n; ++i) signs |= (at[i] - low) | (size - 1 - at[i]);
+  } else {
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t at = *reinterpret_cast<const int64_t*>(index + i * stride);
+      signs |= (at - low) | (size - 1 - at);
     }
   }
-  void next() {
-    for (int64_t d = ndim_ - 1; d >= 0; --d) {
-      for (int k = 0; k < N; ++k) offset[k] += strides_[k][d];
-      if (++at_[d] < sizes_[d]) return;
-      for (int k = 0; k < N; ++k) offset[k] -= sizes_[d] * strides_[k][d];
-      at_[d] = 0;
-    }
-  }
-  int64_t position(int64_t d) const { return at_[d]; }
-  int64_t offset[N] = {};
-
- private:
-  int64_t ndim_;
-  const int64_t* sizes_;
-  const int64_t* strides_[N];
-  int64_t at_[64] = {};
-};
-
-template <class T>
-inline T add(T a, T b) {
-  if constexpr (std::is_same_v<T, bool>)
-    return a || b;
-  else if constexpr (std::is_integral_v<T>)
-    return T(std::make_unsigned_t<T>(a) + std::make_unsigned_t<T>(b));
-  else
-    return T(Compute<T>(a) + Compute<T>(b));
+  return signs >= 0;
 }
 
+std::pair<int64_t, int64_t> extremes_of(const int64_t* in, int64_t step, int64_t n) {
+  int64_t low = in[0], high = in[0];
+  if (step == 1)
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t at = in[i];
+      low = at < low ? at : low;
+      high = at > high ? at : high;
+    }
+  else
+    for (int64_t i = 0; i < n; ++i) {
+      low = std::min(low, in[i * step]);
+      high = std::max(high, in[i * step]);
+    }
+  return {low, high};
+}
+
+/// y[i] = x[i * step + index[i] * along].
 template <class T>
-T reduce(T a, T b, ScatterReduce how) {
-  using C = Compute<T>;
-  switch (how) {
-    case ScatterReduce::Add: return add(a, b);
-    case ScatterReduce::Multiply: return T(C(a) * C(b));
-    default: break;
-  }
-  if constexpr (!is_complex_v<T>) {
-    if (C(a) != C(a)) return a;
-    if (C(b) != C(b)) return b;
-    if (how == ScatterReduce::Maximum) return C(a) < C(b) ? b : a;
-    if (how == ScatterReduce::Minimum) return C(b) < C(a) ? b : a;
-  }
-  return b;
+void gather_run(T* y, int64_t y_step, const T* x, int64_t step, const int64_t* index, int64_t index_step, int64_t along,
+                int64_t n) {
+  if (y_step == 1 && index_step == 1 && step == 0 && along == 1)
+    for (int64_t i = 0; i < n; ++i) y[i] = x[index[i]];
+  else if (y_step == 1 && index_step == 1)
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i * step + index[i] * along];
+  else
+    for (int64_t i = 0; i < n; ++i) y[i * y_step] = x[i * step + index[i * index_step] * along];
 }
 
 }  // namespace
 
 /// y[..i..] = x[..index[..i..]..] along dim; y and index have one shape.
-void gather(Strided y, Strided x, Strided index, int64_t dim) {
-  dispatch_size(itemsize(x.dtype), [&]<class T>() {
-    const T* in = x.as<const T>();
-    T* out = y.as<T>();
-    const int64_t* at = index.as<const int64_t>();
-    std::vector<int64_t> rest(x.strides, x.strides + x.ndim);  // x's strides with none along dim
-    rest[size_t(dim)] = 0;
-    int64_t along = x.strides[dim];
-    parallel_for(y.numel(), default_grain / 4, [&](int64_t begin, int64_t end) {
-      Walk<3> w(y.ndim, y.sizes, {y.strides, index.strides, rest.data()}, begin);
-      for (int64_t i = begin; i < end; ++i, w.next()) out[w.offset[0]] = in[w.offset[2] + at[w.offset[1]] * along];
-    });
-  });
-}
-
-/// y[..index[..i..]..] = src[..i..] along dim, in order, so that the last of equal indices wins; src may be one value.
-void scatter(Strided y, Strided index, Strided src, int64_t dim, ScatterReduce how) {
-  std::vector<int64_t> rest(y.strides, y.strides + y.ndim);
+void gather(Strided y, Strided x, Strided index, int64_t dim, bool* ok) {
+  std::vector<int64_t> rest(x.strides, x.strides + x.ndim);  // x's strides with none along dim
   rest[size_t(dim)] = 0;
-  int64_t along = y.strides[dim], count = index.numel();
-  if (count == 0) return;
-  auto run = [&]<class T>(auto&& store) {
-    const T* in = src.as<const T>();
-    T* out = y.as<T>();
-    const int64_t* at = index.as<const int64_t>();
-    Walk<3> w(index.ndim, index.sizes, {src.strides, index.strides, rest.data()}, 0);
-    for (int64_t i = 0; i < count; ++i, w.next()) store(out[w.offset[2] + at[w.offset[1]] * along], in[w.offset[0]]);
-  };
-  if (how == ScatterReduce::None) {
-    dispatch_size(itemsize(y.dtype), [&]<class T>() { run.template operator()<T>([](T& a, T b) { a = b; }); });
-  } else {
-    dispatch_all(y.dtype, [&]<class T>() { run.template operator()<T>([how](T& a, T b) { a = reduce(a, b, how); }); });
-  }
+  const int64_t along = x.strides[dim], size = x.sizes[dim];
+  const Strided operands[] = {y, index, {x.data, x.dtype, x.ndim, index.sizes, rest.data()}};
+  const Plan p = make_plan(operands, 3);
+  std::atomic<bool> good{true};
+  dispatch_size(itemsize(x.dtype), [&]<class T>() {
+    parallel_for(p.numel, default_grain / 4, [&](int64_t begin, int64_t end) {
+      for_each_run(p, begin, end, [&](char* const* at, const int64_t* strides, int64_t n) {
+        if (!in_range(at[1], strides[1], n, 0, size)) return good.store(false, std::memory_order_relaxed);
+        gather_run(reinterpret_cast<T*>(at[0]), strides[0] / int64_t(sizeof(T)), reinterpret_cast<const T*>(at[2]),
+                   strides[2] / int64_t(sizeof(T)), reinterpret_cast<const int64_t*>(at[1]), strides[1] / 8, along, n);
+      });
+    });
+  });
+  *ok = good;
 }
 
-/// y = rows of x: y[o, i, ...] = x[o, index[i], ...] for contiguous x and y seen as (outer, n, inner).
+/// y = rows of x: y[o, i, ...] = x[o, index[i], ...] for contiguous x and y seen as (outer, n, inner).  A negative
+/// index counts from the end.
 void index_rows(Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner) {
-  int64_t count = index.numel(), bytes = inner * itemsize(x.dtype);
-  const char* in = x.as<const char>();
-  char* out = y.as<char>();
+  const int64_t count = index.numel(), step = index.ndim ? index.strides[0] : 0;
   const int64_t* at = index.as<const int64_t>();
-  int64_t step = index.ndim ? index.strides[0] : 0;
-  parallel_for(outer * count, std::max<int64_t>(1, default_grain / std::max<int64_t>(inner, 1)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t k = begin; k < end; ++k)
-                   std::memcpy(out + k * bytes, in + (k / count * rows + at[k % count * step]) * bytes, size_t(bytes));
-               });
-}
-
-/// y[o, index[i], ...] += x[o, i, ...] for contiguous x and y seen as (outer, rows, inner).  Threads take outer blocks
-/// or columns, never the same element, and each adds in the order of the indices: the bits do not depend on their
-/// number.
-void index_add_rows(Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner) {
-  int64_t count = index.numel();
-  const int64_t* at = index.as<const int64_t>();
-  int64_t step = index.ndim ? index.strides[0] : 0;
-  dispatch_all(y.dtype, [&]<class T>() {
-    const T* in = x.as<const T>();
-    T* out = y.as<T>();
-    auto columns = [&](int64_t o, int64_t from, int64_t to) {
-      for (int64_t i = 0; i < count; ++i) {
-        T* to_row = out + (o * rows + at[i * step]) * inner;
-        const T* from_row = in + (o * count + i) * inner;
-        for (int64_t c = from; c < to; ++c) to_row[c] = add(to_row[c], from_row[c]);
+  auto row = [=](int64_t i) { return at[i * step] < 0 ? at[i * step] + rows : at[i * step]; };
+  const int64_t grain = std::max<int64_t>(1, default_grain / 4 / std::max<int64_t>(inner, 1));
+  // f(o, from, to): indices [from, to) in block o.
+  auto for_blocks = [&](auto&& f) {
+    parallel_for(outer * count, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t o = begin / count; begin < end; ++o) {
+        const int64_t from = begin - o * count, to = std::min(count, end - o * count);
+        f(o, from, to);
+        begin = (o + 1) * count;
       }
-    };
-    if (outer > 1) {
-      parallel_for(outer, std::max<int64_t>(1, default_grain / std::max<int64_t>(count * inner, 1)),
-                   [&](int64_t begin, int64_t end) {
-                     for (int64_t o = begin; o < end; ++o) columns(o, 0, inner);
-                   });
-    } else {
-      int64_t grain = std::max<int64_t>(16, default_grain / std::max<int64_t>(count, 1));
-      parallel_for(inner, grain, [&](int64_t begin, int64_t end) { columns(0, begin, end); });
+    });
+  };
+  if (inner == 1) {
+    dispatch_size(itemsize(x.dtype), [&]<class T>() {
+      for_blocks([&](int64_t o, int64_t from, int64_t to) {
+        const T* in = x.as<const T>() + o * rows;
+        T* out = y.as<T>() + o * count;
+        for (int64_t i = from; i < to; ++i) out[i] = in[row(i)];
+      });
+    });
+    return;
+  }
+  const int64_t bytes = inner * itemsize(x.dtype);
+  for_blocks([&](int64_t o, int64_t from, int64_t to) {
+    const char* in = x.as<const char>() + o * rows * bytes;
+    char* out = y.as<char>() + o * count * bytes;
+    for (int64_t i = from; i < to; ++i) {
+      if (i + rows_ahead < to) prefetch<false>(in + row(i + rows_ahead) * bytes, bytes);
+      copy_bytes(out + i * bytes, in + row(i) * bytes, bytes);
     }
   });
 }
 
-/// y[i] = x[sum_k index_k[i] * step_k]: advanced indexing.  y's trailing dimensions (those of `x`) are copied whole.
-/// `positions` holds, for each index position, the offset in x (in elements) that the indices add up to.
+/// y[i] = the block of x at positions[i]: advanced indexing.  `x` has the dimensions that are copied whole, and
+/// `positions` the offset of each block in elements.
 void index_read(Strided y, Strided x, const int64_t* positions, int64_t count) {
+  const int64_t inner = x.numel(), grain = std::max<int64_t>(1, default_grain / 4 / std::max<int64_t>(inner, 1));
+  if (inner == 0) return;
   dispatch_size(itemsize(x.dtype), [&]<class T>() {
     const T* in = x.as<const T>();
     T* out = y.as<T>();
-    int64_t inner = x.numel();
-    if (inner == 0) return;
-    int64_t grain = std::max<int64_t>(1, default_grain / 4 / std::max<int64_t>(inner, 1));
-    parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        Walk<1> w(x.ndim, x.sizes, {x.strides}, 0);
-        const T* from = in + positions[i];
-        T* to = out + i * inner;
-        for (int64_t c = 0; c < inner; ++c, w.next()) to[c] = from[w.offset[0]];
-      }
-    });
+    if (inner == 1)
+      parallel_for(count, grain, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) out[i] = in[positions[i]];
+      });
+    else if (x.contiguous())
+      parallel_for(count, grain, [&](int64_t begin, int64_t end) {
+        const int64_t bytes = inner * int64_t(sizeof(T));
+        for (int64_t i = begin; i < end; ++i) {
+          if (i + rows_ahead < end) prefetch<false>(in + positions[i + rows_ahead], bytes);
+          copy_bytes(out + i * inner, in + positions[i], bytes);
+        }
+      });
+    else
+      parallel_for(count, grain, [&, offsets = offsets_of(x)](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+          for (int64_t c = 0; c < inner; ++c) out[i * inner + c] = in[positions[i] + offsets[size_t(c)]];
+      });
   });
-}
-
-/// The reverse: y at the positions gets (or adds) values, which are contiguous (count, y's trailing dimensions).
-void index_write(Strided y, Strided values, const int64_t* positions, int64_t count, bool accumulate) {
-  int64_t inner = y.numel();
-  if (inner == 0) return;
-  auto run = [&]<class T>(auto&& store) {
-    T* out = y.as<T>();
-    const T* in = values.as<const T>();
-    for (int64_t i = 0; i < count; ++i) {
-      Walk<1> w(y.ndim, y.sizes, {y.strides}, 0);
-      T* to = out + positions[i];
-      const T* from = in + i * inner;
-      for (int64_t c = 0; c < inner; ++c, w.next()) store(to[w.offset[0]], from[c]);
-    }
-  };
-  if (accumulate)
-    dispatch_all(y.dtype, [&]<class T>() { run.template operator()<T>([](T& a, T b) { a = add(a, b); }); });
-  else
-    dispatch_size(itemsize(y.dtype), [&]<class T>() { run.template operator()<T>([](T& a, T b) { a = b; }); });
 }
 
 /// extremes[0], [1] = least and greatest index, of at least one.
 void index_extremes(int64_t* extremes, Strided index) {
-  const int64_t* in = index.as<const int64_t>();
-  Walk<1> w(index.ndim, index.sizes, {index.strides}, 0);
-  int64_t low = in[0], high = in[0], count = index.numel();
-  for (int64_t i = 0; i < count; ++i, w.next()) {
-    low = std::min(low, in[w.offset[0]]);
-    high = std::max(high, in[w.offset[0]]);
-  }
-  extremes[0] = low;
-  extremes[1] = high;
+  const Plan p = make_plan(&index, 1);
+  std::atomic<int64_t> least{std::numeric_limits<int64_t>::max()}, greatest{std::numeric_limits<int64_t>::min()};
+  parallel_for(p.numel, default_grain, [&](int64_t begin, int64_t end) {
+    int64_t low = std::numeric_limits<int64_t>::max(), high = std::numeric_limits<int64_t>::min();
+    for_each_run(p, begin, end, [&](char* const* at, const int64_t* strides, int64_t n) {
+      const auto [least_here, greatest_here] = extremes_of(reinterpret_cast<const int64_t*>(at[0]), strides[0] / 8, n);
+      low = std::min(low, least_here);
+      high = std::max(high, greatest_here);
+    });
+    for (int64_t seen = least; low < seen && !least.compare_exchange_weak(seen, low);) {}
+    for (int64_t seen = greatest; high > seen && !greatest.compare_exchange_weak(seen, high);) {}
+  });
+  extremes[0] = least;
+  extremes[1] = greatest;
 }
 
-/// positions[i] += index[i] * step; a negative index counts from `size`.
-void index_positions(int64_t* positions, Strided index, int64_t size, int64_t step) {
-  const int64_t* in = index.as<const int64_t>();
-  int64_t count = index.numel();
-  if (count == 0) return;
-  Walk<1> w(index.ndim, index.sizes, {index.strides}, 0);
-  for (int64_t i = 0; i < count; ++i, w.next()) {
-    int64_t at = in[w.offset[0]];
-    positions[i] += (at < 0 ? at + size : at) * step;
-  }
-}
-
-/// Coordinates of the true elements of a mask, a row of y each: y is (count, ndim).
-void nonzero(Strided y, Strided mask) {
-  const bool* in = mask.as<const bool>();
-  int64_t* out = y.as<int64_t>();
-  int64_t total = mask.numel();
-  if (total == 0) return;
-  Walk<1> w(mask.ndim, mask.sizes, {mask.strides}, 0);
-  for (int64_t i = 0; i < total; ++i, w.next()) {
-    if (!in[w.offset[0]]) continue;
-    for (int64_t d = 0; d < mask.ndim; ++d) out[d * y.strides[1]] = w.position(d);
-    out += y.strides[0];
-  }
+/// positions[i] = index[i] * step, or more by that if `add`; a negative index counts from `size`.
+void index_positions(int64_t* positions, Strided index, int64_t size, int64_t step, bool add, bool* ok) {
+  std::vector<int64_t> dense(size_t(index.ndim), 1);
+  for (int64_t d = index.ndim - 2; d >= 0; --d) dense[size_t(d)] = dense[size_t(d) + 1] * index.sizes[d + 1];
+  const Strided operands[] = {{positions, DType::Int64, index.ndim, index.sizes, dense.data()}, index};
+  const Plan p = make_plan(operands, 2);
+  std::atomic<bool> good{true};
+  parallel_for(p.numel, default_grain / 2, [&](int64_t begin, int64_t end) {
+    for_each_run(p, begin, end, [&](char* const* pointers, const int64_t* strides, int64_t n) {
+      if (!in_range(pointers[1], strides[1], n, -size, size)) return good.store(false, std::memory_order_relaxed);
+      int64_t* __restrict out = reinterpret_cast<int64_t*>(pointers[0]);
+      const int64_t* __restrict in = reinterpret_cast<const int64_t*>(pointers[1]);
+      const int64_t stride = strides[1] / 8;
+      auto position = [=](int64_t i) { return (i < 0 ? i + size : i) * step; };
+      if (add && stride == 1)
+        for (int64_t i = 0; i < n; ++i) out[i] += position(in[i]);
+      else if (add)
+        for (int64_t i = 0; i < n; ++i) out[i] += position(in[i * stride]);
+      else
+        for (int64_t i = 0; i < n; ++i) out[i] = position(in[i * stride]);
+    });
+  });
+  *ok = *ok && good;
 }
 
 }  // namespace lg::LG_ISA

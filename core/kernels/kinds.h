@@ -8,4 +8,7 @@ namespace lg {
 enum class ScatterReduce : uint8_t { None, Add, Multiply, Maximum, Minimum };
 enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, Cauchy, LogNormal };
 
+/// Elements of a mask that are worked on at a time; see kernels/mask.cpp.
+inline constexpr int64_t mask_chunk = 16384;
+
 }  // namespace lg

@@ -7,6 +7,7 @@
 
 #include "kernels/isa.h"
 #include "kernels/kinds.h"
+#include "kernels/optim.h"
 #include "kernels/pointwise.h"
 #include "runtime/strided.h"
 
@@ -25,16 +26,22 @@ class Generator;
   X(pointwise_dense, (Row row, DType dtype, int64_t n, char* const* data, unsigned constants))                         \
   /* triangle.cpp */                                                                                                   \
   X(triangle, (Strided y, Strided x, int64_t diagonal, bool upper))                                                    \
-  /* index.cpp: indices are int64 and checked */                                                                       \
-  X(gather, (Strided y, Strided x, Strided index, int64_t dim))                                                        \
-  X(scatter, (Strided y, Strided index, Strided src, int64_t dim, ScatterReduce how))                                  \
+  /* index.cpp: indices are int64; those that `ok` does not answer for are checked */                                  \
+  X(gather, (Strided y, Strided x, Strided index, int64_t dim, bool* ok))                                              \
   X(index_rows, (Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner))                     \
-  X(index_add_rows, (Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner))                 \
   X(index_read, (Strided y, Strided x, const int64_t* positions, int64_t count))                                       \
-  X(index_write, (Strided y, Strided values, const int64_t* positions, int64_t count, bool accumulate))                \
   X(index_extremes, (int64_t* extremes, Strided index))                                                                \
-  X(index_positions, (int64_t* positions, Strided index, int64_t size, int64_t step))                                  \
-  X(nonzero, (Strided y, Strided mask))                                                                                \
+  X(index_positions, (int64_t* positions, Strided index, int64_t size, int64_t step, bool add, bool* ok))              \
+  /* index_write.cpp */                                                                                                \
+  X(scatter, (Strided y, Strided index, Strided src, int64_t dim, ScatterReduce how))                                  \
+  X(index_add_rows, (Strided y, Strided x, Strided index, int64_t outer, int64_t rows, int64_t inner, bool fresh))     \
+  X(index_write,                                                                                                       \
+    (Strided y, Strided values, const int64_t* positions, int64_t count, int64_t extent, bool accumulate, bool fresh)) \
+  /* mask.cpp: contiguous masks in chunks of mask_chunk */                                                             \
+  X(mask_counts, (int64_t* counts, Strided mask))                                                                      \
+  X(nonzero, (Strided y, Strided mask, const int64_t* starts))                                                         \
+  X(masked_read, (Strided y, Strided x, Strided mask, const int64_t* starts))                                          \
+  X(masked_write, (Strided y, Strided mask, Strided values, const int64_t* starts, bool fresh))                        \
   /* create.cpp */                                                                                                     \
   X(arange, (Strided y, double start, double step)) /* y[i] = start + i step */                                        \
   X(arange_integers, (Strided y, int64_t start, int64_t step))                                                         \
@@ -67,6 +74,9 @@ class Generator;
   /* loss.cpp */                                                                                                       \
   X(nll, (Strided loss, Strided weights, Strided x, Strided target, Strided weight, int64_t ignore))                   \
   X(nll_backward, (Strided dx, Strided g, Strided target, Strided weight, Strided total, int64_t ignore))              \
+  /* optim.cpp: float32, float64; `numel` elements in all `count` items */                                             \
+  X(sgd, (DType dtype, const OptimItem* items, int64_t count, int64_t numel, const SgdSettings& settings))             \
+  X(adam, (DType dtype, const OptimItem* items, int64_t count, int64_t numel, const AdamSettings& settings))           \
   /* scan.cpp: int64, float32, float64, complex */                                                                     \
   X(cumsum, (Strided y, Strided x, int64_t dim))                                                                       \
   X(cumprod, (Strided y, Strided x, int64_t dim))                                                                      \

@@ -51,15 +51,33 @@ static int64_t inner_of(const Tensor& x, int64_t dim) {
 
 // ---- nonzero and masks
 
+namespace {
+
+/// A mask ready for the kernels: contiguous, with the number of true elements before each chunk.
+struct Mask {
+  Tensor mask;
+  int64_t count = 0;
+  Scratch memory;
+
+  explicit Mask(const Tensor& given)
+      : mask(contiguous(given)), memory(size_t(given.numel() / mask_chunk + 1) * sizeof(int64_t)) {
+    int64_t chunks = (mask.numel() + mask_chunk - 1) / mask_chunk;
+    mask.kernels().mask_counts(starts(), mask.strided());
+    for (int64_t c = 0; c < chunks; ++c) count += std::exchange(starts()[c], count);
+  }
+  int64_t* starts() const { return memory.as<int64_t>(); }
+};
+
+}  // namespace
+
 Tensor nonzero(const Tensor& x) {
   if (x.is_meta())
     fail(ErrorKind::NotImplemented, "nonzero: the result's shape depends on values, which a meta tensor does not have");
   NoGrad guard;
-  Tensor mask = x.dtype() == DType::Bool ? x : ne(x, number(int64_t(0)));
-  int64_t count = mask.numel() ? item_of(sum(mask)).to<int64_t>() : 0;
+  Mask m(x.dtype() == DType::Bool ? x : ne(x, number(int64_t(0))));
   // Column by column in memory: who takes the coordinates apart gets dense vectors.
-  Tensor y = make_strided({count, x.dim()}, {1, count}, DType::Int64);
-  if (count && x.dim()) x.kernels().nonzero(y.strided(), mask.strided());
+  Tensor y = make_strided({m.count, x.dim()}, {1, m.count}, DType::Int64);
+  if (m.count && x.dim()) x.kernels().nonzero(y.strided(), m.mask.strided(), m.starts());
   return y;
 }
 
@@ -124,7 +142,7 @@ struct AdvancedIndex {
       if (indices[size_t(d)]) {
         int64_t size = x.size(d);
         check_index(size > 0 || product(common) == 0, "index is out of bounds for dimension with size 0");
-        check_range("index", ErrorKind::Index, indices[size_t(d)], -size, size, d);
+        if (x.is_meta()) check_range(x, d);  // nothing is read or written that would check it
         before = false;
       } else if (before && adjacent) {
         lead.push_back(d);
@@ -143,25 +161,41 @@ struct AdvancedIndex {
     return n;
   }
 
-  /// Offset in x, in elements, of each block of `rest` that is read or written.
+  void check_range(const Tensor& x, int64_t d) const {
+    lg::check_range("index", ErrorKind::Index, indices[size_t(d)], -x.size(d), x.size(d), d);
+  }
+
+  /// The only dimension that is indexed; -1 if there are several.
+  int64_t only_dim() const {
+    int64_t only = -1;
+    for (int64_t d = 0; d < int64_t(indices.size()); ++d) {
+      if (!indices[size_t(d)]) continue;
+      if (only >= 0) return -1;
+      only = d;
+    }
+    return only;
+  }
+
+  /// Offset in x, in elements, of each block of `rest` that is read or written.  Checks the indices.
   void positions(const Tensor& x, int64_t* out) const {
     Dims shape;
     for (int64_t d : lead) shape.push_back(x.size(d));
     for (int64_t n : common) shape.push_back(n);
-    std::fill(out, out + product(shape), 0);
     const Kernels& kernels = x.kernels();
-    for (int64_t d = 0; d < x.dim(); ++d) {
+    bool add = false, ok = true;
+    for (int64_t d = 0; d < x.dim() && ok; ++d) {
       const Tensor& t = indices[size_t(d)];
       if (!t) continue;
       Tensor wide = expand(t, shape);
-      kernels.index_positions(out, wide.strided(), x.size(d), x.stride(d));
+      kernels.index_positions(out, wide.strided(), x.size(d), x.stride(d), std::exchange(add, true), &ok);
+      if (!ok) check_range(x, d);
     }
     for (int64_t i = 0; i < lead.size(); ++i) {
       Dims one(shape.size(), 1);
       one[i] = shape[i];
       Tensor steps = reshape(arange(int64_t(0), shape[i], int64_t(1), DType::Int64), one);
       Tensor wide = expand(steps, shape);
-      kernels.index_positions(out, wide.strided(), shape[i], x.stride(lead[i]));
+      kernels.index_positions(out, wide.strided(), shape[i], x.stride(lead[i]), std::exchange(add, true), &ok);
     }
   }
 
@@ -195,6 +229,12 @@ struct AdvancedIndex {
 Tensor read_at(const Tensor& x, const AdvancedIndex& a) {
   Tensor y = make_tensor(a.result, x.dtype(), x.device());
   if (y.numel() == 0 || x.is_meta()) return y;
+  if (int64_t d = a.only_dim(); d >= 0 && x.is_contiguous()) {
+    a.check_range(x, d);
+    Tensor at = reshape(a.indices[size_t(d)], {-1});
+    x.kernels().index_rows(y.strided(), x.strided(), at.strided(), outer_of(x, d), x.size(d), inner_of(x, d));
+    return y;
+  }
   int64_t count = a.count(x);
   Scratch scratch(size_t(count) * sizeof(int64_t));
   a.positions(x, scratch.as<int64_t>());
@@ -203,15 +243,55 @@ Tensor read_at(const Tensor& x, const AdvancedIndex& a) {
   return y;
 }
 
-void write_at(const Tensor& y, const AdvancedIndex& a, const Tensor& values, bool accumulate) {
+/// `fresh`: y, which is contiguous, holds nothing yet; what no index names becomes 0.
+void write_at(const Tensor& y, const AdvancedIndex& a, const Tensor& values, bool accumulate, bool fresh = false) {
   NoGrad guard;
-  Tensor wide = contiguous(expand(cast(values, y.dtype()), a.result));
-  if (wide.numel() == 0 || y.is_meta()) return;
-  int64_t count = a.count(y);
+  const Tensor same = cast(values, y.dtype());
+  const bool single = same.numel() == 1;
+  const Tensor wide = single ? reshape(same, {}) : contiguous(expand(same, a.result));
+  if (y.numel() == 0 || y.is_meta()) return;
+  const int64_t count = a.count(y);
+  if (product(a.result) == 0 && !fresh) return;
+  if (int64_t d = a.only_dim(); d >= 0 && accumulate && !single && y.is_contiguous()) {
+    a.check_range(y, d);
+    Tensor at = reshape(a.indices[size_t(d)], {-1});
+    y.kernels().index_add_rows(y.strided(), wide.strided(), at.strided(), outer_of(y, d), y.size(d), inner_of(y, d),
+                               fresh);
+    return;
+  }
   Scratch scratch(size_t(count) * sizeof(int64_t));
   a.positions(y, scratch.as<int64_t>());
+  int64_t extent = 1;
+  for (int64_t d = 0; d < y.dim(); ++d) extent += (y.size(d) - 1) * y.stride(d);
   Dims sizes, strides;
-  y.kernels().index_write(a.block(y, sizes, strides), wide.strided(), scratch.as<int64_t>(), count, accumulate);
+  y.kernels().index_write(a.block(y, sizes, strides), wide.strided(), scratch.as<int64_t>(), count, extent, accumulate,
+                          fresh);
+}
+
+/// Is the index one mask of all dimensions of x, so that no positions are needed?
+bool is_mask_of(const Tensor& x, const Tensors& indices) {
+  return indices.size() == 1 && indices[0] && indices[0].dtype() == DType::Bool && indices[0].sizes() == x.sizes() &&
+         x.dim() > 0 && x.is_contiguous() && !x.is_meta() && !indices[0].is_meta();
+}
+Tensor read_masked(const Tensor& x, const Tensor& mask) {
+  Mask m(mask);
+  Tensor y = make_tensor({m.count}, x.dtype());
+  x.kernels().masked_read(y.strided(), x.strided(), m.mask.strided(), m.starts());
+  return y;
+}
+/// Values in order, at least as many as are wanted, or one for all.
+void write_masked(const Tensor& y, const Mask& m, const Tensor& values, bool fresh = false) {
+  y.kernels().masked_write(y.strided(), m.mask.strided(), values.strided(), m.starts(), fresh);
+}
+
+/// The derivative of x[indices]: g added to zeros there.
+Tensor index_slope(const Tensor& g, const Tensors& indices, const Dims& sizes) {
+  Tensor dx = make_tensor(sizes, g.dtype(), g.device());
+  if (is_mask_of(dx, indices))
+    write_masked(dx, Mask(indices[0]), contiguous(g), true);
+  else
+    write_at(dx, AdvancedIndex(dx, indices), g, true, true);
+  return dx;
 }
 
 /// Saved index tensors, as handles in a rule.
@@ -230,7 +310,9 @@ struct SavedIndices {
 Tensor put(const char* op, const Tensor& x, const Tensors& given, const Tensor& values, bool accumulate,
            bool in_place) {
   Tensors indices = ready(given);
-  AdvancedIndex a(x, indices);
+  const bool masked = is_mask_of(x, indices) && values.numel() == 1 && values.dim() <= 1 && !accumulate;
+  AdvancedIndex a(x, masked ? Tensors() : indices);
+  if (masked) a.result = {1};  // as long as the mask says, which makes no difference to one value
   check(values.dtype() == x.dtype(), "Index put requires the source and destination dtypes match, got ",
         scalar_type_name(x.dtype()), " for the destination and ", scalar_type_name(values.dtype()), " for the source.");
   check(is_expandable_to(values.sizes(), a.result), "shape mismatch: value tensor of shape ", values.sizes(),
@@ -239,7 +321,13 @@ Tensor put(const char* op, const Tensor& x, const Tensors& given, const Tensor& 
     for (const Tensor& t : indices) kept_apart(op, x, t);
   return written(
       op, "IndexPutBackward0", x, values, in_place,
-      [&](const Tensor& y) { write_at(y, a, kept_apart(op, y, values), accumulate); },
+      [&](const Tensor& y) {
+        NoGrad guard;
+        if (masked)
+          write_masked(y, Mask(indices[0]), reshape(kept_apart(op, y, values), {}));
+        else
+          write_at(y, a, kept_apart(op, y, values), accumulate);
+      },
       [&](Recorder& record) {
         record.vjp([at = SavedIndices(record, indices), accumulate](const Tensor& g, Needs need) -> Grads {
           Tensors indices = *at;
@@ -253,9 +341,10 @@ Tensor put(const char* op, const Tensor& x, const Tensors& given, const Tensor& 
 
 Tensor index(const Tensor& x, const Tensors& given) {
   Tensors indices = ready(given);
-  Tensor y = read_at(x, AdvancedIndex(x, indices));
+  Tensor y = is_mask_of(x, indices) ? read_masked(x, indices[0]) : read_at(x, AdvancedIndex(x, indices));
   if (Recorder record{"IndexBackward0", y, x})
     record.vjp([at = SavedIndices(record, indices), sizes = x.sizes()](const Tensor& g) {
+      if (!grad_enabled()) return index_slope(g, *at, sizes);
       return index_put(zeros(sizes, g.dtype(), g.device()), *at, g, /*accumulate=*/true);
     });
   return y;
@@ -275,8 +364,8 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
   Tensor y;
   {
     NoGrad guard;
-    Tensor wide = at_least_1d(expand(x, sizes));
-    y = read_at(wide, AdvancedIndex(wide, {at_least_1d(expand(mask, sizes))}));
+    Tensor wide = at_least_1d(expand(x, sizes)), wide_mask = at_least_1d(expand(mask, sizes));
+    y = is_mask_of(wide, {wide_mask}) ? read_masked(wide, wide_mask) : read_at(wide, AdvancedIndex(wide, {wide_mask}));
   }
   if (Recorder record{"MaskedSelectBackward0", y, x})
     record.vjp([mask = record.save("mask", mask), sizes](const Tensor& g) {
@@ -336,6 +425,16 @@ static int64_t check_along(const char* op, const Tensor& x, int64_t dim, const T
   return dim;
 }
 
+/// The derivative of slices at an index, which is checked: g's slices added to zeros there.
+static Tensor sum_rows(const Dims& sizes, int64_t dim, const Tensor& at, const Tensor& g) {
+  if (grad_enabled() || sizes.size() == 0)
+    return index_add(zeros(sizes, g.dtype(), g.device()), dim, at, g, int64_t(1));
+  Tensor dx = make_tensor(sizes, g.dtype(), g.device());
+  dx.kernels().index_add_rows(dx.strided(), contiguous(g).strided(), at.strided(), outer_of(dx, dim), dx.size(dim),
+                              inner_of(dx, dim), /*fresh=*/true);
+  return dx;
+}
+
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& given) {
   dim = check_along("index_select", x, dim, given);
   Tensor at = as_int64("index_select", given);
@@ -354,7 +453,7 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& given) {
   }
   if (Recorder record{"IndexSelectBackward0", y, x})
     record.vjp([at = record.save("index", at), sizes = x.sizes(), dim](const Tensor& g) {
-      return index_add(zeros(sizes, g.dtype(), g.device()), dim, *at, g, int64_t(1));
+      return sum_rows(sizes, dim, *at, g);
     });
   return y;
 }
@@ -381,7 +480,7 @@ static Tensor index_add_any(const char* op, const Tensor& x, int64_t dim, const 
     if (alpha.is_complex() || alpha.to<double>() != 1) dense = dense * alpha;
     Tensor target = y.is_contiguous() ? y : contiguous(y);
     y.kernels().index_add_rows(target.strided(), dense.strided(), at_rows.strided(), outer_of(y, dim),
-                               length_of(y, dim), inner_of(y, dim));
+                               length_of(y, dim), inner_of(y, dim), /*fresh=*/false);
     if (!target.is(y)) y.kernels().copy(y.strided(), target.strided());
   };
   return written(op, "IndexAddBackward0", x, source, in_place, write, [&](Recorder& record) {
@@ -576,8 +675,11 @@ Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_id
         Tensor count = index_add(zeros({rows}, g.dtype()), 0, indices, ones({indices.numel()}, g.dtype()), int64_t(1));
         flat = flat / unsqueeze(index_select(count, 0, indices), 1);
       }
-      if (padding_idx >= 0) flat = masked_fill(flat, unsqueeze(eq(indices, number(padding_idx)), 1), number(0.0));
-      return index_add(zeros({rows, columns}, g.dtype(), g.device()), 0, indices, flat, int64_t(1));
+      if (padding_idx >= 0 && grad_enabled())
+        flat = masked_fill(flat, unsqueeze(eq(indices, number(padding_idx)), 1), number(0.0));
+      Tensor dweight = sum_rows({rows, columns}, 0, indices, flat);
+      if (padding_idx >= 0 && padding_idx < rows && !grad_enabled()) zero_(select(dweight, 0, padding_idx));
+      return dweight;
     });
   return y;
 }

@@ -120,9 +120,11 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   dim = wrap_dim("gather", x, dim);
   Tensor at = as_int64("gather", index);
   check_shapes("gather", x, dim, at, none);
-  check_range("gather", ErrorKind::Runtime, at, 0, length_of(x, dim), dim);
   Tensor y = make_tensor(at.sizes(), x.dtype(), x.device());
-  if (y.numel()) x.kernels().gather(at_least_1d(y).strided(), at_least_1d(x).strided(), at_least_1d(at).strided(), dim);
+  bool ok = !y.is_meta();
+  if (y.numel())
+    x.kernels().gather(at_least_1d(y).strided(), at_least_1d(x).strided(), at_least_1d(at).strided(), dim, &ok);
+  if (!ok) check_range("gather", ErrorKind::Runtime, at, 0, length_of(x, dim), dim);
   if (Recorder record{"GatherBackward0", y, x})
     record.vjp([at = record.save("index", at), sizes = x.sizes(), dim](const Tensor& g) {
       return scatter_add(zeros(sizes, g.dtype(), g.device()), dim, *at, g);

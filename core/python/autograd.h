@@ -6,5 +6,6 @@
 namespace lg {
 
 void init_autograd(PyObject* module);
+void init_grad_mode(PyObject* module);
 
 }  // namespace lg

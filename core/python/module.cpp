@@ -22,6 +22,7 @@ static void init(PyObject* module) {
   init_tensor_type(module);
   init_storage_type(module);
   init_autograd(module);
+  init_grad_mode(module);
   init_runtime(module);
   init_generator(module);
   init_numpy(module);

@@ -10,7 +10,7 @@ namespace {
 
 PyTypeObject* type_ = nullptr;
 
-constexpr int free_list_limit = 4096;
+constexpr int free_list_limit = 32768;
 PyObject* free_list[free_list_limit];
 int free_count = 0;
 

@@ -1663,6 +1663,22 @@ class UntypedStorage:
     def device(self) -> Any:
         """Where the memory is."""
 
+class _NoGrad:
+    ...
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __enter__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __exit__(self, *args: Any, **kwargs: Any) -> Any: ...
+    @property
+    def prev(self) -> Any: ...
+
+class _EnableGrad:
+    ...
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __enter__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __exit__(self, *args: Any, **kwargs: Any) -> Any: ...
+    @property
+    def prev(self) -> Any: ...
+
 class Generator:
     """A sequence of random numbers; see manual_seed."""
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -3481,3 +3497,33 @@ def dropout(input: Tensor, p: _float, train: _bool, *, out: Tensor | None = None
 
 def dropout_(input: Tensor, p: _float, train: _bool) -> Tensor:
     """dropout in place."""
+
+def _sgd_step(
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    buffers: Any,
+    lr: _float,
+    momentum: _float,
+    dampening: _float,
+    weight_decay: _float,
+    nesterov: _bool,
+    maximize: _bool,
+) -> Size:
+    """A step of optim.SGD in place; gives the positions of parameters that it left alone."""
+
+def _adam_step(
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    means: Sequence[Tensor],
+    squares: Sequence[Tensor],
+    largest: Sequence[Tensor],
+    steps: Sequence[Tensor],
+    lr: _float,
+    beta1: _float,
+    beta2: _float,
+    weight_decay: _float,
+    eps: _float,
+    maximize: _bool,
+    decoupled: _bool,
+) -> Size:
+    """A step of optim.Adam in place; gives the positions of parameters that it left alone."""

@@ -1,9 +1,9 @@
 """What is recorded: ``no_grad``, ``enable_grad``, ``set_grad_enabled`` and ``inference_mode``.
 
 Each is a context manager and a decorator. The mode itself lives in the core, one per thread; the classes here only
-save and restore it. Decorating a generator or a coroutine is the interesting part: such a function hands control back
-to its caller at every ``yield`` or ``await``, and there the caller's own mode has to be in force again. `_drive` does
-this for all of them.
+save and restore it, and the two that programs enter most often (`no_grad`, `enable_grad`) do so in the core.
+Decorating a generator or a coroutine is the interesting part: such a function hands control back to its caller at every
+``yield`` or ``await``, and there the caller's own mode has to be in force again. `_drive` does this for all of them.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class _DecoratorContextManager:
         return type(self)()
 
 
-class no_grad(_DecoratorContextManager):
+class no_grad(_core._NoGrad, _DecoratorContextManager):
     """Record nothing: results do not require grad, whatever their inputs.
 
     For evaluation and for updates of parameters by hand. Works as ``with no_grad():`` and as a decorator, with or
@@ -150,20 +150,10 @@ class no_grad(_DecoratorContextManager):
     False
     """
 
-    __slots__ = ("prev",)
-
-    def __new__(cls, func: Callable[..., Any] | None = None) -> Any:
-        return object.__new__(cls) if func is None else cls()(func)
-
-    def __enter__(self) -> None:
-        self.prev = is_grad_enabled()
-        _set_grad_enabled(False)
-
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        _set_grad_enabled(self.prev)
+    __slots__ = ()
 
 
-class enable_grad(_DecoratorContextManager):
+class enable_grad(_core._EnableGrad, _DecoratorContextManager):
     """Record again, inside a `no_grad` or after ``set_grad_enabled(False)``; otherwise as `no_grad`.
 
     >>> import leafgrad
@@ -173,17 +163,7 @@ class enable_grad(_DecoratorContextManager):
     True
     """
 
-    __slots__ = ("prev",)
-
-    def __new__(cls, func: Callable[..., Any] | None = None) -> Any:
-        return object.__new__(cls) if func is None else cls()(func)
-
-    def __enter__(self) -> None:
-        self.prev = is_grad_enabled()
-        _set_grad_enabled(True)
-
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        _set_grad_enabled(self.prev)
+    __slots__ = ()
 
 
 class set_grad_enabled(_DecoratorContextManager):

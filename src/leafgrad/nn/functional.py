@@ -16,6 +16,7 @@ from leafgrad._composites import cosine_similarity, pairwise_distance
 from leafgrad._core import gelu, linear
 from leafgrad.autograd.function import Function
 from leafgrad.autograd.grad_mode import no_grad
+from leafgrad.nn._functional_embedding import embedding_bag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ __all__ = [
     "elu",
     "elu_",
     "embedding",
+    "embedding_bag",
     "gelu",
     "glu",
     "gumbel_softmax",

@@ -38,11 +38,11 @@ class Adam(Optimizer):
         eps: added to the denominator.
         weight_decay: factor of the parameter that is added to its gradient.
         amsgrad: use the largest ``v`` so far.
-        foreach: accepted; all implementations are one here.
+        foreach: accepted; the step goes over all parameters in one call anyway.
         maximize: step up the gradient.
         capturable: accepted; it concerns other devices.
         differentiable: record the step, so that gradients flow through it.
-        fused: accepted; all implementations are one here.
+        fused: accepted; the step is one pass over each parameter anyway.
         decoupled_weight_decay: shrink the parameter itself by ``lr * weight_decay``, as `AdamW` does.
 
     Source: Kingma and Ba, "Adam: a method for stochastic optimization" (2014); `amsgrad` after Reddi, Kale and Kumar,
@@ -176,8 +176,27 @@ def adam(
     maximize: bool,
 ) -> None:
     """The step of `Adam` on lists of parameters, gradients and state; see there for the settings."""
-    for step in state_steps:
-        step += 1
+    composed = _core._adam_step(
+        params,
+        grads,
+        exp_avgs,
+        exp_avg_sqs,
+        max_exp_avg_sqs if amsgrad else [],
+        state_steps,
+        _value(lr),
+        _value(beta1),
+        _value(beta2),
+        _value(weight_decay),
+        eps,
+        maximize,
+        decoupled_weight_decay,
+    )
+    if not composed:
+        return
+    lists = [params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs if amsgrad else [], state_steps]
+    if len(composed) < len(params):
+        lists = [[tensors[position] for position in composed] if tensors else [] for tensors in lists]
+    params, grads, *moments, state_steps = lists
     if maximize:
         grads = [-grad for grad in grads]
     if isinstance(weight_decay, Tensor) or weight_decay != 0:
@@ -186,7 +205,7 @@ def adam(
                 param.mul_(1 - lr * weight_decay)
         else:
             grads = [_plus_multiple(grad, param, weight_decay) for grad, param in zip(grads, params, strict=True)]
-    lists = [params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs]
+    lists = [params, grads, *moments]
     # Moments of a complex number are those of its two parts; its view as real numbers shares the memory.
     lists = [[_core.view_as_real(each) if each.is_complex() else each for each in tensors] for tensors in lists]
     if differentiable:
@@ -207,7 +226,7 @@ def _update(
     beta2: float,
     eps: float,
 ) -> None:
-    """Moments and parameters after one step, in place; `max_exp_avg_sqs` is empty without amsgrad."""
+    """Step counters, moments and parameters after one step, in place; `max_exp_avg_sqs` is empty without amsgrad."""
     for position, param in enumerate(params):
         grad, exp_avg, exp_avg_sq = grads[position], exp_avgs[position], exp_avg_sqs[position]
         exp_avg.lerp_(grad, 1 - beta1)
@@ -215,6 +234,7 @@ def _update(
         if max_exp_avg_sqs:
             largest = max_exp_avg_sqs[position]
             exp_avg_sq = largest.copy_(_core.maximum(largest, exp_avg_sq))
+        steps[position] += 1
         step = steps[position].item()
         step_size = _value(lr / (1 - beta1**step))
         denominator = exp_avg_sq.sqrt().div_((1 - beta2**step) ** 0.5).add_(eps)
@@ -241,6 +261,7 @@ def _update_differentiably(
         if max_exp_avg_sqs:
             largest = max_exp_avg_sqs[position]
             exp_avg_sq = largest.copy_(_core.maximum(largest.clone(), exp_avg_sq))
+        steps[position] += 1
         step = steps[position].clone()
         step_size = lr / (1 - beta1**step)
         denominator = exp_avg_sq.clone().sqrt() / (1 - beta2**step).sqrt() + eps

@@ -23,10 +23,10 @@ class AdamW(Adam):
         weight_decay: see above.
         amsgrad: use the largest second moment so far.
         maximize: step up the gradient.
-        foreach: accepted; all implementations are one here.
+        foreach: accepted; the step goes over all parameters in one call anyway.
         capturable: accepted; it concerns other devices.
         differentiable: record the step, so that gradients flow through it.
-        fused: accepted; all implementations are one here.
+        fused: accepted; the step is one pass over each parameter anyway.
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2017).
     """

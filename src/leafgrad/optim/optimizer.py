@@ -90,7 +90,7 @@ def _scalar_dtype() -> Any:
 
 
 def _check_implementation(foreach: bool | None, fused: bool | None, differentiable: bool) -> None:
-    """The choices among implementations that PyTorch refuses; here one implementation serves them all."""
+    """The choices among implementations that PyTorch refuses; here the choice is made for each parameter."""
     if fused and differentiable:
         raise RuntimeError("`fused` does not support `differentiable`")
     if fused and foreach:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from leafgrad import _core
 from leafgrad._core import Tensor
 from leafgrad.optim.optimizer import (
     Optimizer,
@@ -35,9 +36,9 @@ class SGD(Optimizer):
         weight_decay: factor of the parameter that is added to its gradient.
         nesterov: look ahead along the buffer.
         maximize: step up the gradient.
-        foreach: accepted; all implementations are one here.
+        foreach: accepted; the step goes over all parameters in one call anyway.
         differentiable: record the step, so that gradients flow through it.
-        fused: accepted; all implementations are one here.
+        fused: accepted; the step is one pass over each parameter anyway.
 
     Source: Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013).
 
@@ -130,7 +131,19 @@ def _update(
     maximize: bool,
 ) -> None:
     """One step of each parameter, in place; a buffer that is None is made and put into the list."""
-    for position, (param, grad) in enumerate(zip(params, grads, strict=True)):
+    composed = _core._sgd_step(
+        params,
+        grads,
+        momentum_buffers,
+        _value(lr),
+        momentum,
+        dampening,
+        _value(weight_decay),
+        nesterov,
+        maximize,
+    )
+    for position in composed:
+        param, grad = params[position], grads[position]
         if maximize:
             grad = -grad
         if isinstance(weight_decay, Tensor) or weight_decay != 0:
