@@ -1,9 +1,9 @@
 // Convolution: the value and its two adjoints, as matrix products over tiles of unrolled pixels.
 //
-// A tile's unrolled inputs, (channels x taps) by pixels, stay in the nearest large cache, and BLAS multiplies them by the
-// weights.  What is worth more is taken first: Winograd's algorithm, loops for depthwise convolutions, and for 1x1 ones
-// no unrolling at all.  All tensors are contiguous: images (batch, groups x channels, pixels), weights
-// (groups x out_channels, in_channels, taps).  See docs/design/convolution.md.
+// A tile's unrolled inputs, (channels x taps) by pixels, stay in the nearest large cache, and BLAS multiplies them by
+// the weights.  What is worth more is taken first: Winograd's algorithm, loops for depthwise convolutions, and for 1x1
+// ones no unrolling at all.  All tensors are contiguous: images (batch, groups x channels, pixels), weights (groups x
+// out_channels, in_channels, taps).  See docs/design/convolution.md.
 #include <algorithm>
 #include <cstring>
 
@@ -159,8 +159,8 @@ void input(T* dx, const T* g, const T* weight, const T* bias, const ConvShape& s
   if (s.in_channels == 1 && s.groups > 1) return depthwise_input(dx, g, weight, bias, s);
   const ConvShape adjoint = adjoint_of(s);
   // Rolling goes over the inputs' channels, a flipped convolution over the outputs': the fewer the better.
-  const bool cheap_to_roll = 2 * s.in_channels < s.out_channels && !is_pointwise(s) &&
-                             !(std::is_same_v<T, float> && fits_winograd(adjoint));
+  const bool cheap_to_roll =
+      2 * s.in_channels < s.out_channels && !is_pointwise(s) && !(std::is_same_v<T, float> && fits_winograd(adjoint));
   if (!has_unit_stride(s) || cheap_to_roll) return input_by_rolling(dx, g, weight, bias, s);
   Scratch flipped(size_t(s.groups * s.out_channels * s.depth()) * sizeof(T));
   flip_weights(weight, flipped.as<T>(), s);
@@ -177,25 +177,27 @@ void weight_gradient(T* dw, const T* x, const T* g, const ConvShape& s) {
   const Tiles<T> tiles(s);
   const int64_t depth = s.depth(), per_group = s.out_channels * depth, n = s.groups * per_group;
   const int64_t all = s.batch * tiles.count;  // tiles of one group
-  const int64_t partials = std::clamp<int64_t>(partial_bytes / (n * int64_t(sizeof(T))), 1, std::min(most_partials, all));
+  const int64_t partials =
+      std::clamp<int64_t>(partial_bytes / (n * int64_t(sizeof(T))), 1, std::min(most_partials, all));
   Scratch memory(partials > 1 ? size_t(partials * n) * sizeof(T) : 0);
   T* sums = partials > 1 ? memory.as<T>() : dw;
   Workspace space(tiles.bytes(s), partials * s.groups);
-  parallel_for(partials * s.groups, grain_for(all / partials * tiles.size * per_group), [&](int64_t begin, int64_t end) {
-    Workspace::Piece piece(space);
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t partial = task / s.groups, group = task % s.groups;
-      const int64_t from = all * partial / partials, to = all * (partial + 1) / partials;
-      for (int64_t i = from; i < to; ++i) {
-        const int64_t number = (i / tiles.count * s.groups + group) * tiles.count + i % tiles.count;
-        const Tile<T> tile(s, tiles, number);
-        blas::Matrix<const T> seen = tile.matrix(s, tiles, x, piece.as<T>());
-        seen.transposed = true;
-        blas::gemm<T>(s.out_channels, depth, tile.count, {tile.outputs(s, g), tiles.pixels}, seen, i > from,
-                      {sums + partial * n + group * per_group, depth});
-      }
-    }
-  });
+  parallel_for(partials * s.groups, grain_for(all / partials * tiles.size * per_group),
+               [&](int64_t begin, int64_t end) {
+                 Workspace::Piece piece(space);
+                 for (int64_t task = begin; task < end; ++task) {
+                   const int64_t partial = task / s.groups, group = task % s.groups;
+                   const int64_t from = all * partial / partials, to = all * (partial + 1) / partials;
+                   for (int64_t i = from; i < to; ++i) {
+                     const int64_t number = (i / tiles.count * s.groups + group) * tiles.count + i % tiles.count;
+                     const Tile<T> tile(s, tiles, number);
+                     blas::Matrix<const T> seen = tile.matrix(s, tiles, x, piece.as<T>());
+                     seen.transposed = true;
+                     blas::gemm<T>(s.out_channels, depth, tile.count, {tile.outputs(s, g), tiles.pixels}, seen,
+                                   i > from, {sums + partial * n + group * per_group, depth});
+                   }
+                 }
+               });
   if (partials == 1) return;
   parallel_for(n, default_grain / 4, [&](int64_t begin, int64_t end) {
     std::copy(sums + begin, sums + end, dw + begin);
@@ -216,15 +218,13 @@ void dispatch(DType dtype, F&& f) {
 }  // namespace
 
 void conv(Strided y, Strided x, Strided weight, Strided bias, const ConvShape& s) {
-  dispatch(y.dtype, [&]<class T>() {
-    forward(y.as<T>(), x.as<const T>(), weight.as<const T>(), bias.as<const T>(), s);
-  });
+  dispatch(y.dtype,
+           [&]<class T>() { forward(y.as<T>(), x.as<const T>(), weight.as<const T>(), bias.as<const T>(), s); });
 }
 
 void conv_input(Strided dx, Strided g, Strided weight, Strided bias, const ConvShape& s) {
-  dispatch(dx.dtype, [&]<class T>() {
-    input(dx.as<T>(), g.as<const T>(), weight.as<const T>(), bias.as<const T>(), s);
-  });
+  dispatch(dx.dtype,
+           [&]<class T>() { input(dx.as<T>(), g.as<const T>(), weight.as<const T>(), bias.as<const T>(), s); });
 }
 
 void conv_weight(Strided dw, Strided x, Strided g, const ConvShape& s) {

@@ -6,8 +6,8 @@
 
 namespace lg::LG_ISA {
 
-/// winograd.cpp: float32, 3x3, stride 1.  Both say false if the result is not finite, so that the exact way, which keeps
-/// an infinity to where it belongs, has to be gone instead.
+/// winograd.cpp: float32, 3x3, stride 1.  Both say false if the result is not finite, so that the exact way, which
+/// keeps an infinity to where it belongs, has to be gone instead.
 bool fits_winograd(const ConvShape& s);
 bool winograd(float* y, const float* x, const float* weight, const float* bias, const ConvShape& s);
 bool winograd_weight(float* dw, const float* x, const float* g, const ConvShape& s);

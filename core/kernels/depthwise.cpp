@@ -23,8 +23,8 @@ void for_rows(const Window& w, F&& f) {
           for (int64_t k = 0; k < w.kernel[2]; ++k) {
             const int64_t shift = k * w.dilation[2] - w.padding[2];
             const Reach reach(w.in[2], w.out[2], w.stride[2], shift);
-            f((i * w.kernel[1] + j) * w.kernel[2] + k, (oz * w.out[1] + oy) * w.out[2],
-              (z * w.in[1] + y) * w.in[2], reach.begin, reach.end, shift);
+            f((i * w.kernel[1] + j) * w.kernel[2] + k, (oz * w.out[1] + oy) * w.out[2], (z * w.in[1] + y) * w.in[2],
+              reach.begin, reach.end, shift);
           }
         }
 }
@@ -79,7 +79,8 @@ void depthwise_input(T* dx, const T* g, const T* weight, const T* bias, const Co
       T* out = dx + plane * s.inputs();
       std::fill_n(out, s.inputs(), bias ? bias[group] : T(0));
       for (int64_t k = 0; k < s.out_channels; ++k) {
-        const T *in = g + (plane * s.out_channels + k) * s.outputs(), *w = weight + (group * s.out_channels + k) * s.taps();
+        const T *in = g + (plane * s.out_channels + k) * s.outputs(),
+                *w = weight + (group * s.out_channels + k) * s.taps();
         for_rows(s, [&](int64_t tap, int64_t from, int64_t to, int64_t first, int64_t last, int64_t shift) {
           const T factor = w[tap];
           T* row = out + to + shift;
@@ -114,9 +115,9 @@ void depthwise_weight(T* dw, const T* x, const T* g, const ConvShape& s) {
   });
 }
 
-#define INSTANTIATE(T)                                                                        \
-  template void depthwise<T>(T*, const T*, const T*, const T*, const ConvShape&);              \
-  template void depthwise_input<T>(T*, const T*, const T*, const T*, const ConvShape&);        \
+#define INSTANTIATE(T)                                                                  \
+  template void depthwise<T>(T*, const T*, const T*, const T*, const ConvShape&);       \
+  template void depthwise_input<T>(T*, const T*, const T*, const T*, const ConvShape&); \
   template void depthwise_weight<T>(T*, const T*, const T*, const ConvShape&);
 INSTANTIATE(float)
 INSTANTIATE(double)

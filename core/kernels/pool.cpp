@@ -1,7 +1,7 @@
 // Pooling: maxima and averages over windows, and the ways back.
 //
-// Planes (an image's channel each) are spread over threads; within a plane rows of outputs are computed a tap at a time,
-// so that the inner loops run along memory.  Images are contiguous; see kernels/conv_shape.h for the geometry.
+// Planes (an image's channel each) are spread over threads; within a plane rows of outputs are computed a tap at a
+// time, so that the inner loops run along memory.  Images are contiguous; see kernels/conv_shape.h for the geometry.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -192,16 +192,68 @@ bool is_halving(const PoolShape& s) {
   return halves;
 }
 
-/// Then every input is written once, along memory.
+/// Maxima of pairs of neighbours, then of pairs of rows: both go along memory however narrow the image is.  The order
+/// of the taps is kept, so ties and NaN are decided as in max_rows.
+template <class T>
+void max_halving(const PoolShape& s, T* y, uint8_t* which, const T* x) {
+  using A = Compute<T>;
+  constexpr int64_t room = 1024;  // outputs that are held at a time
+  const int64_t width = s.out[2], rows = s.out[0] * s.out[1], step = std::max<int64_t>(1, room / width);
+  const int64_t columns = std::min(width, room);
+  A pair[2 * room];
+  int32_t right[2 * room], tap[room];
+  for (int64_t first = 0; first < rows; first += step)
+    for (int64_t column = 0; column < width; column += columns) {
+      const int64_t count = std::min(step, rows - first), n = std::min(columns, width - column);
+      // Narrow rows are joined: an image's row of pairs ends where the next one begins.
+      const int64_t runs = n == width ? 1 : 2, length = n == width ? 2 * count * width : n;
+      for (int64_t run = 0; run < runs; ++run) {
+        const T* from = x + (2 * first + run) * s.in[2] + 2 * column;
+        for (int64_t i = 0; i < length; ++i) {
+          const A a = from[2 * i], b = from[2 * i + 1];
+          const bool take = (b > a) | (b != b);
+          pair[run * n + i] = take ? b : a;
+          right[run * n + i] = take ? 1 : 0;
+        }
+      }
+      for (int64_t row = 0; row < count; ++row) {
+        const A *above = pair + 2 * row * n, *below = above + n;
+        const int32_t *place = right + 2 * row * n, *place_below = place + n;
+        T* to = y + (first + row) * width + column;
+        for (int64_t o = 0; o < n; ++o) {
+          const bool take = (below[o] > above[o]) | (below[o] != below[o]);
+          to[o] = T(take ? below[o] : above[o]);
+          tap[row * n + o] = take ? 2 + place_below[o] : place[o];
+        }
+      }
+      uint8_t* to = which + first * width + column;
+      for (int64_t o = 0; o < count * n; ++o) to[o] = uint8_t(tap[o]);
+    }
+}
+
+/// Then every input is written once, along memory.  The taps of several rows are widened at once: loops over numbers of
+/// one size become vectors even where rows are short.
 template <class T>
 void scatter_halving(const PoolShape& s, T* dx, const T* g, const uint8_t* which) {
-  const int64_t width = s.out[2];
-  for (int64_t row = 0; row < s.out[0] * s.out[1]; ++row, g += width, which += width)
-    for (int tap = 0; tap < 4; tap += 2, dx += s.in[2])
-      for (int64_t o = 0; o < width; ++o) {
-        dx[2 * o] = which[o] == tap ? g[o] : T(0);
-        dx[2 * o + 1] = which[o] == tap + 1 ? g[o] : T(0);
-      }
+  constexpr int64_t room = 1024;
+  int32_t tap[room];
+  const int64_t outputs = s.outputs(), width = s.out[2];
+  for (int64_t first = 0; first < outputs;) {
+    // Whole rows, or a part of a long one.
+    const int64_t column = first % width, rows = std::max<int64_t>(1, room / width);
+    const int64_t count = std::min({width > room ? width - column : rows * width, room, outputs - first});
+    for (int64_t o = 0; o < count; ++o) tap[o] = which[first + o];
+    for (int64_t o = 0; o < count; o += width) {
+      const int64_t n = std::min(width, count - o);
+      T* to = dx + 2 * (2 * ((first + o) / width) * width + column);
+      for (int row = 0; row < 4; row += 2, to += 2 * width)
+        for (int64_t i = 0; i < n; ++i) {
+          to[2 * i] = tap[o + i] == row ? g[first + o + i] : T(0);
+          to[2 * i + 1] = tap[o + i] == row + 1 ? g[first + o + i] : T(0);
+        }
+    }
+    first += count;
+  }
 }
 
 int64_t divisor_of(const PoolShape& s, const Extent& z, const Extent& y, const Extent& x) {
@@ -285,13 +337,15 @@ void dispatch_ordered(DType dtype, F&& f) {
 
 /// y = the maximum of each window.  `where`: uint8, the tap that it came from; or int64, its place in the plane.
 void max_pool(Strided y, Strided where, Strided x, const PoolShape& s) {
-  const bool as_taps = where.dtype == DType::UInt8;
+  const bool as_taps = where.dtype == DType::UInt8, halving = as_taps && is_halving(s);
   dispatch_ordered(x.dtype, [&]<class T>() {
     for_planes(s, [&](int64_t plane) {
       T* out = y.as<T>() + plane * s.outputs();
       const T* in = x.as<const T>() + plane * s.inputs();
       char* places = where.as<char>() + plane * s.outputs() * (as_taps ? 1 : 8);
-      if (s.adaptive)
+      if (halving)
+        max_halving(s, out, reinterpret_cast<uint8_t*>(places), in);
+      else if (s.adaptive)
         max_adaptive(s, out, reinterpret_cast<int64_t*>(places), in);
       else
         max_rows(s, out, places, as_taps, in);

@@ -54,17 +54,16 @@ inline void for_runs(const Window& w, int64_t channels, T* x, int64_t first, int
 /// matrix[row * pitch + p] for the pixels [first, first + count) of one image x.
 template <class T>
 void unroll(const Window& w, int64_t channels, const T* x, int64_t first, int64_t count, T* matrix, int64_t pitch) {
-  for_runs(w, channels, x, first, count,
-           [&](int64_t row, int64_t begin, int64_t end, const T* source, int64_t step) {
-             T* to = matrix + row * pitch + begin;
-             const int64_t n = end - begin;
-             if (!source)
-               std::fill_n(to, n, T(0));
-             else if (step == 1)
-               for (int64_t p = 0; p < n; ++p) to[p] = source[p];
-             else
-               for (int64_t p = 0; p < n; ++p) to[p] = source[p * step];
-           });
+  for_runs(w, channels, x, first, count, [&](int64_t row, int64_t begin, int64_t end, const T* source, int64_t step) {
+    T* to = matrix + row * pitch + begin;
+    const int64_t n = end - begin;
+    if (!source)
+      std::fill_n(to, n, T(0));
+    else if (step == 1)
+      for (int64_t p = 0; p < n; ++p) to[p] = source[p];
+    else
+      for (int64_t p = 0; p < n; ++p) to[p] = source[p * step];
+  });
 }
 
 /// The adjoint: adds the matrix's numbers to where unroll reads them.

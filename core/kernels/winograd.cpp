@@ -1,12 +1,13 @@
-// 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3): 36 products for 16 outputs, where the definition has 144.
+// 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3): 36 products for 16 outputs, where the definition has
+// 144.
 //
 //   y = A' [ (G w G') . (B' d B) ] A      for each 4x4 tile of outputs and the 6x6 tile d of inputs that it sees
 //   dw = G' [ sum over tiles of (A g A') . (B' d B) ] G
 //
-// "." is by element, so each of the 36 elements is a matrix product over channels: (out x in) by (in x tiles), which BLAS
-// does.  Lavin and Gray, "Fast algorithms for convolutional neural networks" (2016); points 0, 1, -1, 2, -2, infinity.
-// The transforms run over vectors of tiles: pixels are first dealt out by their place within a tile, so that the same
-// place of neighbouring tiles is neighbouring memory.  Error and speed: docs/design/convolution.md.
+// "." is by element, so each of the 36 elements is a matrix product over channels: (out x in) by (in x tiles), which
+// BLAS does.  Lavin and Gray, "Fast algorithms for convolutional neural networks" (2016); points 0, 1, -1, 2, -2,
+// infinity. The transforms run over vectors of tiles: pixels are first dealt out by their place within a tile, so that
+// the same place of neighbouring tiles is neighbouring memory.  Error and speed: docs/design/convolution.md.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -32,9 +33,9 @@ inline Vec load(const float* p) { return *reinterpret_cast<const Loose*>(p); }
 inline void store(float* p, Vec v) { *reinterpret_cast<Loose*>(p) = v; }
 
 constexpr int64_t points = 36;
-constexpr int64_t tiles_wanted = 128;       // in a task
-constexpr int64_t least_channels = 16;      // on both sides; with fewer the transforms cost more than they save
-constexpr int64_t most_partials = 16;       // of the weights' gradient
+constexpr int64_t tiles_wanted = 128;   // in a task
+constexpr int64_t least_channels = 16;  // on both sides; with fewer the transforms cost more than they save
+constexpr int64_t most_partials = 16;   // of the weights' gradient
 constexpr int64_t partial_bytes = 256 << 20;
 
 // ---- the six matrices, in one dimension; T is a number or a vector of them
@@ -140,8 +141,8 @@ struct Task {
 
 /// Deals out rows [4 first_row, + lines) of an image, shifted by the padding: place (i % 4, j) of tile (i / 4, t) is
 /// out[(i % 4 * columns + j) * pitch + i / 4 * across + t].
-void deal(const float* x, int64_t height, int64_t width, int64_t pad_y, int64_t pad_x, const Grid& grid, int64_t first_row,
-          int64_t lines, int64_t columns, float* line, float* out) {
+void deal(const float* x, int64_t height, int64_t width, int64_t pad_y, int64_t pad_x, const Grid& grid,
+          int64_t first_row, int64_t lines, int64_t columns, float* line, float* out) {
   const int64_t pitch = grid.deal_pitch(), n = grid.across, end = 4 * n + 4;
   const int64_t from = std::clamp<int64_t>(pad_x, 0, end), to = std::clamp(width + pad_x, from, end);
   std::fill_n(line, end, 0.0f);
@@ -177,7 +178,8 @@ void transform_inputs(const Grid& grid, const Task& task, const float* x, float*
   for (int64_t c = 0; c < s.in_channels; ++c)
     for (int64_t image = 0; image < task.images; ++image) {
       const float* source = x + ((task.first_image + image) * s.in_channels + c) * s.inputs();
-      deal(source, s.in[1], s.in[2], s.padding[1], s.padding[2], grid, task.first_row, 4 * task.rows + 2, 6, line, room);
+      deal(source, s.in[1], s.in[2], s.padding[1], s.padding[2], grid, task.first_row, 4 * task.rows + 2, 6, line,
+           room);
       float* to = v + c * pitch + image * task.tiles;
       for (int64_t t = 0; t < task.tiles; t += lanes) {
         Vec d[6][6], out[6][6];
@@ -326,8 +328,10 @@ struct Room {
 }  // namespace
 
 bool fits_winograd(const ConvShape& s) {
-  const bool is_3x3 = s.kernel[0] == 1 && s.kernel[1] == 3 && s.kernel[2] == 3 && s.padding[0] == 0 && s.in[0] == s.out[0];
-  const bool is_plain = s.groups == 1 && s.stride[1] == 1 && s.stride[2] == 1 && s.dilation[1] == 1 && s.dilation[2] == 1;
+  const bool is_3x3 =
+      s.kernel[0] == 1 && s.kernel[1] == 3 && s.kernel[2] == 3 && s.padding[0] == 0 && s.in[0] == s.out[0];
+  const bool is_plain =
+      s.groups == 1 && s.stride[1] == 1 && s.stride[2] == 1 && s.dilation[1] == 1 && s.dilation[2] == 1;
   const int64_t tiles = (s.out[1] + 3) / 4 * ((s.out[2] + 3) / 4);
   return is_3x3 && is_plain && s.in[0] == 1 && s.in_channels >= least_channels && s.out_channels >= least_channels &&
          8 * tiles <= s.outputs();  // at least half of the tiles' pixels are wanted

@@ -41,8 +41,7 @@ class Workspace {
     for (;;) {
       uint64_t taken = taken_.load(std::memory_order_relaxed);
       const int64_t free = std::countr_one(taken);
-      if (free < pieces_ &&
-          taken_.compare_exchange_weak(taken, taken | uint64_t(1) << free, std::memory_order_acquire))
+      if (free < pieces_ && taken_.compare_exchange_weak(taken, taken | uint64_t(1) << free, std::memory_order_acquire))
         return free;
     }
   }

@@ -16,7 +16,8 @@ struct Steps {
   int64_t groups;
 };
 
-Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const Steps& steps, bool adjoint, const Dims& size);
+Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const Steps& steps, bool adjoint,
+                const Dims& size);
 
 /// The geometry in which `seen` is the side with the kernel's windows and `made` the other: for the transposed
 /// convolution the result is seen.
@@ -70,8 +71,10 @@ Tensor bias_gradient(const Tensor& g, int64_t channels) {
 
 /// y = w * x + bias with y of `size`, or the adjoint of w in place of w.
 /// dL/dx = adjoint of w (or w) applied to g,  dL/dw as above,  dL/dbias = sum of g.
-Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const Steps& steps, bool adjoint, const Dims& size) {
-  const ConvShape s = adjoint ? shape_of(size, w.sizes(), x.sizes(), steps) : shape_of(x.sizes(), w.sizes(), size, steps);
+Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const Steps& steps, bool adjoint,
+                const Dims& size) {
+  const ConvShape s =
+      adjoint ? shape_of(size, w.sizes(), x.sizes(), steps) : shape_of(x.sizes(), w.sizes(), size, steps);
   Tensor y = computed(size, x, [&](const Tensor& y, DType dtype) {
     if (y.numel() == 0) return;
     const Tensor b = plain(bias, dtype);
@@ -88,8 +91,7 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& bias, const Step
                 w_size = w.sizes()](const Tensor& g, Needs need) -> Grads {
       Grads grads{none, none, none};
       if (need[0]) grads[0] = convolve(g, *w, none, steps, !adjoint, x_size);
-      if (need[1])
-        grads[1] = adjoint ? weight_gradient(g, *x, steps, w_size) : weight_gradient(*x, g, steps, w_size);
+      if (need[1]) grads[1] = adjoint ? weight_gradient(g, *x, steps, w_size) : weight_gradient(*x, g, steps, w_size);
       if (need[2]) grads[2] = bias_gradient(g, w_size[adjoint ? 1 : 0] * (adjoint ? steps.groups : 1));
       return grads;
     });
@@ -194,10 +196,12 @@ Dims transposed_size(const Tensor& x, const Tensor& w, const Arguments& a) {
   return size;
 }
 
-Tensor batched_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const Arguments& a, const Dims& behind);
+Tensor batched_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const Arguments& a,
+                           const Dims& behind);
 
 /// (a + bi)(c + di) with three real convolutions, after Gauss.
-Tensor complex_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const Arguments& a, const Dims& behind) {
+Tensor complex_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const Arguments& a,
+                           const Dims& behind) {
   const Tensor xr = real(x), xi = imag(x), wr = real(w), wi = imag(w), br = bias ? real(bias) : none,
                bi = bias ? imag(bias) : none;
   const Tensor rr = batched_convolution(xr, wr, br, a, behind), ii = batched_convolution(xi, wi, none, a, behind);
@@ -205,10 +209,12 @@ Tensor complex_convolution(const Tensor& x, const Tensor& w, const Tensor& bias,
   return (rr - ii) + (all - rr - ii) * Scalar(complex128(0, 1));
 }
 
-Tensor batched_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const Arguments& a, const Dims& behind) {
+Tensor batched_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const Arguments& a,
+                           const Dims& behind) {
   if (is_complex(x.dtype())) return complex_convolution(x, w, bias, a, behind);
   const Steps steps{a.stride, a.padding, a.dilation, a.groups};
-  return convolve(x, w, bias, steps, a.transposed, a.transposed ? transposed_size(x, w, a) : result_size(x, w, a, behind));
+  return convolve(x, w, bias, steps, a.transposed,
+                  a.transposed ? transposed_size(x, w, a) : result_size(x, w, a, behind));
 }
 
 void check_images(const Tensor& x) {
@@ -218,7 +224,8 @@ void check_images(const Tensor& x) {
 }
 
 /// The lists in `a` already have a number for each spatial dimension.
-Tensor checked_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const Arguments& a, const Dims& behind) {
+Tensor checked_convolution(const Tensor& x, const Tensor& w, const Tensor& bias, const Arguments& a,
+                           const Dims& behind) {
   check_numbers(a);
   check_dtypes(x, w, bias);
   check_channels(x, w, bias, a);
@@ -237,16 +244,24 @@ Tensor with_batch(const char* op, const Tensor& x, const Tensor& w, int64_t n, F
 }
 
 template <int n>
-constexpr const char* conv_name = n == 1 ? "conv1d" : n == 2 ? "conv2d" : "conv3d";
+constexpr const char* conv_name = n == 1   ? "conv1d"
+                                  : n == 2 ? "conv2d"
+                                           : "conv3d";
 template <int n>
-constexpr const char* transposed_name = n == 1 ? "conv_transpose1d" : n == 2 ? "conv_transpose2d" : "conv_transpose3d";
+constexpr const char* transposed_name = n == 1   ? "conv_transpose1d"
+                                        : n == 2 ? "conv_transpose2d"
+                                                 : "conv_transpose3d";
 
 template <int n>
 Tensor conv(const Tensor& input, const Tensor& weight, const Tensor& bias, const Dims& stride, const Dims& padding,
             const Dims& dilation, int64_t groups) {
   return with_batch(conv_name<n>, input, weight, n, [&](const Tensor& x) {
-    const Arguments a{each_dim("stride", stride, n), each_dim("padding", padding, n), each_dim("dilation", dilation, n),
-                      {}, false, groups};
+    const Arguments a{each_dim("stride", stride, n),
+                      each_dim("padding", padding, n),
+                      each_dim("dilation", dilation, n),
+                      {},
+                      false,
+                      groups};
     return checked_convolution(x, weight, bias, a, a.padding);
   });
 }
@@ -284,19 +299,24 @@ Tensor conv_transpose(const Tensor& input, const Tensor& weight, const Tensor& b
   });
 }
 
-Tensor convolution(const Tensor& x, const Tensor& w, const std::optional<Tensor>& bias, const Dims& stride, const Dims& padding,
-                   const Dims& dilation, bool transposed, const Dims& output_padding, int64_t groups) {
+Tensor convolution(const Tensor& x, const Tensor& w, const std::optional<Tensor>& bias, const Dims& stride,
+                   const Dims& padding, const Dims& dilation, bool transposed, const Dims& output_padding,
+                   int64_t groups) {
   const int64_t n = w.dim() - 2;
   check(n >= 1 && n <= 3 && x.dim() == w.dim(),
         "convolution: expected an input and a weight of 3, 4 or 5 dimensions, but got input of size ", x.sizes(),
         " and weight of size ", w.sizes());
-  const Arguments a{each_dim("stride", stride, n),     each_dim("padding", padding, n),
-                    each_dim("dilation", dilation, n), each_dim("output_padding", output_padding, n),
-                    transposed,                        groups};
+  const Arguments a{each_dim("stride", stride, n),
+                    each_dim("padding", padding, n),
+                    each_dim("dilation", dilation, n),
+                    each_dim("output_padding", output_padding, n),
+                    transposed,
+                    groups};
   return checked_convolution(x, w, bias.value_or(none), a, a.padding);
 }
 
-constexpr const char* conv_doc = "Convolution of images (N, C, *) or (C, *), strictly cross-correlation, with `weight`.";
+constexpr const char* conv_doc =
+    "Convolution of images (N, C, *) or (C, *), strictly cross-correlation, with `weight`.";
 constexpr const char* transposed_doc = "Transposed convolution: what the derivative of a convolution does to images.";
 
 template <int n>

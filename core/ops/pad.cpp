@@ -15,7 +15,8 @@ Dims negated(Dims dims) {
 /// negative numbers cut elements off.   dL/dx = the same with the opposite numbers.
 Tensor constant_pad_nd(const Tensor& x, const Dims& pad, const Scalar& value) {
   check(pad.size() % 2 == 0, "constant_pad_nd: Padding length must be divisible by 2");
-  check(pad.size() <= 2 * x.dim(), "constant_pad_nd: Padding length should be less than or equal to two times the input ",
+  check(pad.size() <= 2 * x.dim(),
+        "constant_pad_nd: Padding length should be less than or equal to two times the input ",
         "dimension but got padding length ", pad.size(), " and input of dimension ", x.dim());
   Tensor y;
   {

@@ -32,8 +32,9 @@ void check_images(const PoolOp& op, const Tensor& x, int64_t first_nonempty) {
   check(fits, op.name, "(): Expected ", op.n + 1, "D or ", op.n + 2,
         "D (batch mode) tensor for input, non-empty but for the batch, but got ", x.sizes());
   for (int64_t d = x.dim() - op.n - 1 + first_nonempty; d < x.dim(); ++d)
-    check(x.size(d) > 0, op.name, "(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ",
-          x.sizes(), " with dimension ", d, " being empty");
+    check(x.size(d) > 0, op.name,
+          "(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ", x.sizes(),
+          " with dimension ", d, " being empty");
 }
 
 PoolShape planes_of(const PoolOp& op, const Tensor& x) {
@@ -99,7 +100,8 @@ PoolShape adaptive_of(const PoolOp& op, const Tensor& x, const Dims& output_size
   PoolShape s = planes_of(op, x);
   s.adaptive = true;
   check(output_size.size() == op.n, op.name, ": output_size must be ", op.n);
-  check(!any_below(output_size, 0), op.name, ": elements of output_size must be greater than or equal to 0 but received {",
+  check(!any_below(output_size, 0), op.name,
+        ": elements of output_size must be greater than or equal to 0 but received {",
         by(output_size.data(), op.n, ", "), "}");
   for (int64_t d = 0; d < op.n; ++d) {
     check(output_size[d] < INT32_MAX, op.name, ": output_size is too large: ", output_size);
@@ -136,7 +138,8 @@ Tensor gather_windows(const Tensor& x, const Tensor& where, const PoolShape& s, 
   return y;
 }
 
-/// y = the maximum of each window, and where it was: places in the plane (int64), or taps (uint8) if nobody wants those.
+/// y = the maximum of each window, and where it was: places in the plane (int64), or taps (uint8) if nobody wants
+/// those.
 std::pair<Tensor, Tensor> maxima(const PoolOp& op, const Tensor& x, const PoolShape& s, bool want_places) {
   const Dims size = result_size(op, x, s);
   const bool as_taps = !want_places && !s.adaptive && s.taps() <= 256;
@@ -205,10 +208,12 @@ std::pair<Tensor, Tensor> max_pool_line(const Tensor& x, const Dims& kernel_size
   check(k > 0, op, "() kernel_size must be greater than zero, but got ", k);
   check(s > 0, op, "() stride must be greater than zero, but got ", s);
   check(p >= 0, op, "() padding must be non-negative, but got ", p);
-  check(p <= k / 2, op, "() padding should be at most half of kernel size, but got padding=", p, " and kernel_size=", k);
+  check(p <= k / 2, op, "() padding should be at most half of kernel size, but got padding=", p,
+        " and kernel_size=", k);
   check(d > 0, op, "() dilation must be greater than zero, but got ", d);
   check_implemented(is_floating(x.dtype()), op, x);
-  auto [y, where] = max_pool(max_op(2), raised(x), flat(k, 1), flat(s, 1), flat(p, 0), flat(d, 1), ceil_mode, want_places);
+  auto [y, where] =
+      max_pool(max_op(2), raised(x), flat(k, 1), flat(s, 1), flat(p, 0), flat(d, 1), ceil_mode, want_places);
   return {lowered(y), want_places ? lowered(where) : where};
 }
 
@@ -314,7 +319,9 @@ void def_pool(Ops& ops) {
        dilation = "dilation"_a = 1, ceil = "ceil_mode"_a = false, count = "count_include_pad"_a = true,
        divisor = "divisor_override"_a = None, size = "output_size"_a;
   auto max = [&](const char* name, auto function) {
-    ops.def(name, function, x, kernel, stride, padding, dilation, ceil, "Maximum of each window.").function_only().no_out();
+    ops.def(name, function, x, kernel, stride, padding, dilation, ceil, "Maximum of each window.")
+        .function_only()
+        .no_out();
   };
   max("max_pool1d", &max_pool1d);
   max("max_pool2d", &max_pool_nd<2>);

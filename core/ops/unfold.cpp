@@ -64,9 +64,9 @@ Tensor unfolded(const Tensor& x, const ConvShape& s, bool adjoint, bool batched)
 void check_shape(const Tensor& x, int64_t rank) {
   bool fits = x.dim() == rank || x.dim() == rank + 1;
   for (int64_t d = x.dim() - rank; fits && d < x.dim(); ++d) fits = x.size(d) > 0;
-  check(fits, "Expected ", rank, "D or ", rank + 1,
-        "D (batch mode) tensor for input with possibly 0 batch size and non-zero other dimensions, but got: ",
-        x.sizes());
+  check(
+      fits, "Expected ", rank, "D or ", rank + 1,
+      "D (batch mode) tensor for input with possibly 0 batch size and non-zero other dimensions, but got: ", x.sizes());
 }
 
 Tensor unfold_images(const Tensor& x, const Dims& kernel_size, const Dims& dilation, const Dims& padding,
@@ -87,11 +87,12 @@ Tensor fold_images(const Tensor& x, const Dims& output_size, const Dims& kernel_
   check_implemented(is_floating(x.dtype()), "col2im", x);
   const bool batched = x.dim() == 3;
   const int64_t rows = x.size(-2), taps = product(blocks.kernel);
-  check(rows % taps == 0, "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got ",
+  check(rows % taps == 0,
+        "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got ",
         "input.size(1)=", rows, " and kernel_size=", blocks.kernel, ".");
   const ConvShape s = blocks.of(batched ? x.size(0) : 1, rows / taps, image.data());
-  check(x.size(-1) == s.outputs(), "Given output_size=", image, ", kernel_size=", blocks.kernel, ", dilation=",
-        blocks.dilation, ", padding=", blocks.padding, ", stride=", blocks.stride,
+  check(x.size(-1) == s.outputs(), "Given output_size=", image, ", kernel_size=", blocks.kernel,
+        ", dilation=", blocks.dilation, ", padding=", blocks.padding, ", stride=", blocks.stride,
         ", expected size of input's dimension 2 to match the calculated number of sliding blocks ", s.out[1], " * ",
         s.out[2], " = ", s.outputs(), ", but got input.size(2)=", x.size(-1), ".");
   return unfolded(x, s, true, batched);
