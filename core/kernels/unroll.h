@@ -30,11 +30,11 @@ inline void for_runs(const Window& w, int64_t channels, T* x, int64_t first, int
         for (int64_t k = 0; k < w.kernel[2]; ++k, ++row) {
           const int64_t shift = k * w.dilation[2] - w.padding[2];
           const Reach reach(w.in[2], width, step, shift);
-          int64_t column = first % width, line = first / width;
+          int64_t column = first % width, oy = first / width % w.out[1], oz = first / width / w.out[1];
           for (int64_t p = 0; p < count;) {
             const int64_t end = std::min(p + width - column, count), base = p - column;
-            const int64_t z = line / w.out[1] * w.stride[0] + i * w.dilation[0] - w.padding[0];
-            const int64_t y = line % w.out[1] * w.stride[1] + j * w.dilation[1] - w.padding[1];
+            const int64_t z = oz * w.stride[0] + i * w.dilation[0] - w.padding[0];
+            const int64_t y = oy * w.stride[1] + j * w.dilation[1] - w.padding[1];
             if (uint64_t(z) >= uint64_t(w.in[0]) || uint64_t(y) >= uint64_t(w.in[1])) {
               f(row, p, end, static_cast<T*>(nullptr), step);
             } else {
@@ -46,7 +46,10 @@ inline void for_runs(const Window& w, int64_t channels, T* x, int64_t first, int
             }
             p = end;
             column = 0;
-            ++line;
+            if (++oy == w.out[1]) {
+              oy = 0;
+              ++oz;
+            }
           }
         }
 }
@@ -61,6 +64,8 @@ void unroll(const Window& w, int64_t channels, const T* x, int64_t first, int64_
       std::fill_n(to, n, T(0));
     else if (step == 1)
       for (int64_t p = 0; p < n; ++p) to[p] = source[p];
+    else if (step == 2)  // a constant makes it vector code
+      for (int64_t p = 0; p < n; ++p) to[p] = source[2 * p];
     else
       for (int64_t p = 0; p < n; ++p) to[p] = source[p * step];
   });

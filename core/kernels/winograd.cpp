@@ -35,6 +35,7 @@ inline void store(float* p, Vec v) { *reinterpret_cast<Loose*>(p) = v; }
 constexpr int64_t points = 36;
 constexpr int64_t tiles_wanted = 128;   // in a task
 constexpr int64_t least_channels = 16;  // on both sides; with fewer the transforms cost more than they save
+constexpr int64_t least_tiles = 128;    // in all, for the weights' transform to pay
 constexpr int64_t most_partials = 16;   // of the weights' gradient
 constexpr int64_t partial_bytes = 256 << 20;
 
@@ -334,7 +335,8 @@ bool fits_winograd(const ConvShape& s) {
       s.groups == 1 && s.stride[1] == 1 && s.stride[2] == 1 && s.dilation[1] == 1 && s.dilation[2] == 1;
   const int64_t tiles = (s.out[1] + 3) / 4 * ((s.out[2] + 3) / 4);
   return is_3x3 && is_plain && s.in[0] == 1 && s.in_channels >= least_channels && s.out_channels >= least_channels &&
-         8 * tiles <= s.outputs();  // at least half of the tiles' pixels are wanted
+         8 * tiles <= s.outputs() &&  // at least half of the tiles' pixels are wanted
+         s.batch * tiles >= least_tiles;
 }
 
 bool winograd(float* y, const float* x, const float* weight, const float* bias, const ConvShape& s) {
