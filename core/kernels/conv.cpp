@@ -19,6 +19,7 @@ namespace {
 constexpr int64_t tile_bytes = 256 << 10;     // of unrolled pixels: a quarter of the second-level cache
 constexpr int64_t chunk_work = 500000;        // multiplications worth a chunk of their own
 constexpr int64_t most_partials = 16;         // sums into which the weights' gradient is split
+constexpr int64_t partial_pixels = 256;       // that each takes in
 constexpr int64_t partial_bytes = 256 << 20;  // that these may take in all
 
 bool is_pointwise(const Window& w) {
@@ -177,8 +178,10 @@ void weight_gradient(T* dw, const T* x, const T* g, const ConvShape& s) {
   const Tiles<T> tiles(s);
   const int64_t depth = s.depth(), per_group = s.out_channels * depth, n = s.groups * per_group;
   const int64_t all = s.batch * tiles.count;  // tiles of one group
-  const int64_t partials =
-      std::clamp<int64_t>(partial_bytes / (n * int64_t(sizeof(T))), 1, std::min(most_partials, all));
+  // Each is as large as the weights, so it takes in some pixels at least.
+  const int64_t wanted = std::clamp<int64_t>(s.batch * tiles.pixels / partial_pixels, std::min<int64_t>(2, all),
+                                             std::min(most_partials, all));
+  const int64_t partials = std::clamp<int64_t>(partial_bytes / (n * int64_t(sizeof(T))), 1, wanted);
   Scratch memory(partials > 1 ? size_t(partials * n) * sizeof(T) : 0);
   T* sums = partials > 1 ? memory.as<T>() : dw;
   Workspace space(tiles.bytes(s), partials * s.groups);

@@ -35,7 +35,7 @@ inline void store(float* p, Vec v) { *reinterpret_cast<Loose*>(p) = v; }
 constexpr int64_t points = 36;
 constexpr int64_t tiles_wanted = 128;   // in a task
 constexpr int64_t least_channels = 16;  // on both sides; with fewer the transforms cost more than they save
-constexpr int64_t least_tiles = 128;    // in all, for the weights' transform to pay
+constexpr int64_t least_tiles = 64;     // in all, for the weights' transform to pay
 constexpr int64_t most_partials = 16;   // of the weights' gradient
 constexpr int64_t partial_bytes = 256 << 20;
 
@@ -244,11 +244,15 @@ bool transform_outputs(const Grid& grid, const Task& task, const float* m, const
         for (int i = 0; i < 6; ++i)
           for (int j = 0; j < 6; ++j) in[i][j] = load(from + (i * 6 + j) * plane + t);
         both_ways(in, out, [](const Vec* in, Vec* result) { outputs_1d(in, result); });
+        Vec zeros = {};
         for (int i = 0; i < 4; ++i)
           for (int j = 0; j < 4; ++j) {
-            zero += out[i][j] * 0;
+            zeros += out[i][j] * 0;
             store(room + (i * 4 + j) * deal_pitch + t, out[i][j] + add);
           }
+        // Lanes beyond the tiles hold what earlier tasks left: they must not decide anything.
+        for (int64_t lane = std::min(lanes, task.tiles - t); lane < lanes; ++lane) zeros[lane] = 0;
+        zero += zeros;
       }
       collect(room, grid, task, y + ((task.first_image + image) * s.out_channels + k) * s.outputs());
     }
@@ -310,19 +314,21 @@ bool transform_sums(const float* sums, int64_t partials, float* dw, const ConvSh
   return finite;
 }
 
-/// The room of a running task: a line, a dealt-out channel, and transformed matrices of `a` and `b` channels.
+/// The room of a running task: a line, a dealt-out channel, one to be collected, and transformed matrices of `a` and
+/// `b` channels.  What is collected has a place of its own: its idle lanes would come back as inputs, and grow.
 struct Room {
-  float *line, *dealt, *first, *second;
+  float *line, *dealt, *collected, *first, *second;
   Room(const Grid& grid, int64_t a, float* memory) {
     line = memory;
     dealt = line + line_size(grid);
-    first = dealt + grid.dealt(6);
+    collected = dealt + grid.dealt(6);
+    first = collected + grid.dealt(4);
     second = first + points * grid.plane(a);
-    std::fill(dealt, first, 0.0f);
+    std::fill(dealt, collected, 0.0f);
   }
   static int64_t line_size(const Grid& grid) { return 4 * grid.across + 8; }
   static int64_t bytes(const Grid& grid, int64_t a, int64_t b) {
-    return 4 * (line_size(grid) + grid.dealt(6) + points * (grid.plane(a) + grid.plane(b)));
+    return 4 * (line_size(grid) + grid.dealt(6) + grid.dealt(4) + points * (grid.plane(a) + grid.plane(b)));
   }
 };
 
@@ -358,7 +364,7 @@ bool winograd(float* y, const float* x, const float* weight, const float* bias, 
       for (int64_t point = 0; point < points; ++point)
         blas::gemm<float>(K, n, C, {u + point * K * C, C}, {room.first + point * grid.plane(C), pitch}, false,
                           {room.second + point * grid.plane(K), pitch});
-      if (!transform_outputs(grid, task, room.second, bias, y, room.dealt)) finite = false;
+      if (!transform_outputs(grid, task, room.second, bias, y, room.collected)) finite = false;
     }
   });
   return finite;
