@@ -5,6 +5,7 @@
 // pointwise.def.  The meta table, whose kernels do nothing, is generated from the same list.
 #pragma once
 
+#include "kernels/conv_shape.h"
 #include "kernels/isa.h"
 #include "kernels/kinds.h"
 #include "kernels/optim.h"
@@ -77,6 +78,18 @@ class Generator;
   /* optim.cpp: float32, float64; `numel` elements in all `count` items */                                             \
   X(sgd, (DType dtype, const OptimItem* items, int64_t count, int64_t numel, const SgdSettings& settings))             \
   X(adam, (DType dtype, const OptimItem* items, int64_t count, int64_t numel, const AdamSettings& settings))           \
+  /* conv.cpp: float32, float64, contiguous; bias may be null */                                                       \
+  X(conv, (Strided y, Strided x, Strided weight, Strided bias, const ConvShape& shape))                                \
+  X(conv_input, (Strided dx, Strided g, Strided weight, Strided bias, const ConvShape& shape))                         \
+  X(conv_weight, (Strided dw, Strided x, Strided g, const ConvShape& shape))                                           \
+  X(unfold, (Strided y, Strided x, const ConvShape& shape))                                                            \
+  X(fold, (Strided x, Strided y, const ConvShape& shape))                                                              \
+  /* pool.cpp: contiguous */                                                                                           \
+  X(max_pool, (Strided y, Strided where, Strided x, const PoolShape& shape))                                           \
+  X(pool_scatter, (Strided dx, Strided g, Strided where, const PoolShape& shape))                                      \
+  X(pool_gather, (Strided y, Strided x, Strided where, const PoolShape& shape))                                        \
+  X(average_pool, (Strided y, Strided x, const PoolShape& shape))                                                      \
+  X(average_pool_backward, (Strided dx, Strided g, const PoolShape& shape))                                            \
   /* scan.cpp: int64, float32, float64, complex */                                                                     \
   X(cumsum, (Strided y, Strided x, int64_t dim))                                                                       \
   X(cumprod, (Strided y, Strided x, int64_t dim))                                                                      \

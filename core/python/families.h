@@ -16,6 +16,10 @@
   X(norm)              \
   X(loss)              \
   X(matmul)            \
+  X(conv)              \
+  X(unfold)            \
+  X(pool)              \
+  X(pad)               \
   X(sort)              \
   X(random)            \
   X(optim)

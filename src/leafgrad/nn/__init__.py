@@ -6,6 +6,7 @@ from leafgrad.nn import modules as modules
 from leafgrad.nn import utils as utils
 from leafgrad.nn.activation import *
 from leafgrad.nn.container import *
+from leafgrad.nn.conv import *
 from leafgrad.nn.dropout import *
 from leafgrad.nn.flatten import *
 from leafgrad.nn.linear import *
@@ -14,4 +15,5 @@ from leafgrad.nn.module import Module as Module
 from leafgrad.nn.norm import *
 from leafgrad.nn.parameter import Buffer as Buffer
 from leafgrad.nn.parameter import Parameter as Parameter
+from leafgrad.nn.pooling import *
 from leafgrad.nn.sparse import *

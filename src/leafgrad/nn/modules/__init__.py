@@ -2,27 +2,31 @@
 
 import sys
 
-from leafgrad.nn import activation, container, dropout, flatten, linear, loss, module, norm, sparse
+from leafgrad.nn import activation, container, conv, dropout, flatten, linear, loss, module, norm, pooling, sparse
 from leafgrad.nn.activation import *
 from leafgrad.nn.container import *
+from leafgrad.nn.conv import *
 from leafgrad.nn.dropout import *
 from leafgrad.nn.flatten import *
 from leafgrad.nn.linear import *
 from leafgrad.nn.loss import *
 from leafgrad.nn.module import *
 from leafgrad.nn.norm import *
+from leafgrad.nn.pooling import *
 from leafgrad.nn.sparse import *
 
 normalization = norm
 _families = {
     "activation": activation,
     "container": container,
+    "conv": conv,
     "dropout": dropout,
     "flatten": flatten,
     "linear": linear,
     "loss": loss,
     "module": module,
     "normalization": norm,
+    "pooling": pooling,
     "sparse": sparse,
 }
 sys.modules.update({f"{__name__}.{name}": family for name, family in _families.items()})
