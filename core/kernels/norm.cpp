@@ -2,40 +2,13 @@
 // in the nearest cache.  Halves compute in float.
 #include <cmath>
 
+#include "kernels/lanes.h"
 #include "kernels/lines.h"
 #include "kernels/math.h"
 #include "runtime/alloc.h"
 
 namespace lg::LG_ISA {
 namespace {
-
-inline constexpr int64_t lanes = 16;
-
-/// sum of f(i) over [0, n), in lanes that the compiler keeps in vector registers.
-template <class A, class F>
-A lane_sum(int64_t n, F&& f) {
-  A lane[lanes] = {};
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int64_t j = 0; j < lanes; ++j) lane[j] += f(i + j);
-  A total = 0;
-  for (; i < n; ++i) total += f(i);
-  for (int64_t half = lanes / 2; half; half /= 2)
-    for (int64_t j = 0; j < half; ++j) lane[j] += lane[j + half];
-  return total + lane[0];
-}
-
-template <class A, class T>
-A lane_max(const T* x, int64_t n) {
-  A lane[lanes], top = -A(INFINITY);
-  for (A& v : lane) v = top;
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int64_t j = 0; j < lanes; ++j) lane[j] = A(x[i + j]) > lane[j] ? A(x[i + j]) : lane[j];
-  for (; i < n; ++i) top = std::max(top, A(x[i]));
-  for (A v : lane) top = std::max(top, v);
-  return top;
-}
 
 template <class T>
 void softmax_row(T* y, const T* x, int64_t n, bool log) {

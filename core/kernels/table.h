@@ -64,6 +64,11 @@ class Generator;
     (Strided y, Strided mean, Strided rstd, Strided x, Strided weight, Strided bias, int64_t n, double eps))           \
   X(layer_norm_backward, (Strided dx, Strided dweight, Strided dbias, Strided g, Strided x, Strided mean,              \
                           Strided rstd, Strided weight, int64_t n))                                                    \
+  /* batch_norm.cpp */                                                                                                 \
+  X(batch_norm, (Strided y, Strided mean, Strided rstd, Strided running_mean, Strided running_var, Strided x,          \
+                 Strided weight, Strided bias, bool training, double momentum, double eps))                            \
+  X(batch_norm_backward, (Strided dx, Strided dweight, Strided dbias, Strided g, Strided x, Strided mean,              \
+                          Strided rstd, Strided weight, bool training))                                                \
   /* loss.cpp */                                                                                                       \
   X(nll, (Strided loss, Strided weights, Strided x, Strided target, Strided weight, int64_t ignore))                   \
   X(nll_backward, (Strided dx, Strided g, Strided target, Strided weight, Strided total, int64_t ignore))              \

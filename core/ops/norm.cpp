@@ -1,7 +1,6 @@
 // Softmax, log_softmax and layer normalisation: a native pass each way.  Where backward is itself recorded, the
 // derivative is spelled out in operators instead, so that it can be differentiated again.
-#include "kernels/table.h"
-#include "ops/reduce.h"
+#include "ops/norm.h"
 
 namespace lg {
 
@@ -72,14 +71,6 @@ void check_layer_norm(const Tensor& x, const Dims& shape, const Tensor& weight, 
   }
   check_implemented(is_floating(x.dtype()), "layer_norm", x);
 }
-
-/// Its own contiguous memory in x's dtype, without a record; null stays null.
-Tensor plain(const Tensor& t, DType dtype) {
-  if (!t) return t;
-  NoGrad off;
-  return contiguous(cast(t, dtype));
-}
-Strided look(const Tensor& t) { return t ? t.strided() : Strided(); }
 
 /// The derivative in operators, from the input alone:  h = (x - mean) * rstd,
 /// dx = rstd * (gw - mean(gw) - h * mean(gw * h)) with gw = g * weight,  dweight = sum(g * h),  dbias = sum(g).

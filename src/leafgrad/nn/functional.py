@@ -16,6 +16,7 @@ from leafgrad._composites import cosine_similarity, pairwise_distance
 from leafgrad._core import gelu, linear
 from leafgrad.autograd.function import Function
 from leafgrad.autograd.grad_mode import no_grad
+from leafgrad.nn._functional_norm import batch_norm, layer_norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from leafgrad._core import dtype as DType
 
 __all__ = [
+    "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -452,17 +454,6 @@ def embedding(
     if max_norm is not None:
         _renormalize_rows(weight, input, max_norm, norm_type)
     return _core.embedding(weight, input, padding_idx, scale_grad_by_freq, False)
-
-
-def layer_norm(
-    input: Tensor,
-    normalized_shape: list[int] | tuple[int, ...],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-05,
-) -> Tensor:
-    """``(x - mean) / sqrt(variance + eps) * weight + bias``, with moments of the last dims, `normalized_shape`."""
-    return _core.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
 def normalize(

@@ -2,8 +2,9 @@
 
 import sys
 
-from leafgrad.nn import activation, container, dropout, flatten, linear, loss, module, norm, sparse
+from leafgrad.nn import activation, batchnorm, container, dropout, flatten, linear, loss, module, norm, sparse
 from leafgrad.nn.activation import *
+from leafgrad.nn.batchnorm import *
 from leafgrad.nn.container import *
 from leafgrad.nn.dropout import *
 from leafgrad.nn.flatten import *
@@ -16,6 +17,7 @@ from leafgrad.nn.sparse import *
 normalization = norm
 _families = {
     "activation": activation,
+    "batchnorm": batchnorm,
     "container": container,
     "dropout": dropout,
     "flatten": flatten,
