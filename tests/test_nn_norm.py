@@ -250,3 +250,164 @@ def test_a_batch_norm_layer_trains_as_pytorch_does(momentum):
         assert_near(a.detach(), b.detach().numpy(), rtol=1e-4, atol=1e-4)
     for key, value in their_state.items():
         assert_near(state[key], value)
+
+
+# ---- The other normalizations
+
+
+def test_group_norm_with_one_group_and_with_one_for_each_channel():
+    x = normal(3, 4, 5, 2, offset=3)
+    one = nn.GroupNorm(1, 4, dtype=torch.float64)(torch.tensor(x))
+    assert_near(one, F.layer_norm(torch.tensor(x), [4, 5, 2]).numpy(), rtol=1e-9)
+    each = nn.GroupNorm(4, 4, affine=False)(torch.tensor(x))
+    assert_near(each, F.instance_norm(torch.tensor(x)).numpy(), rtol=1e-9)
+    assert repr(nn.GroupNorm(2, 4)) == "GroupNorm(2, 4, eps=1e-05, affine=True, bias=True)"
+    assert nn.GroupNorm(2, 4, bias=False).bias is None
+
+
+def test_group_norm_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match=r"num_channels \(4\) must be divisible by num_groups \(3\)"):
+        nn.GroupNorm(3, 4)
+    x = torch.ones(2, 4, 3)
+    for call, said in [
+        (lambda: F.group_norm(x, 3), "divisible by num_groups, but got input of shape"),
+        (lambda: F.group_norm(x, -2), "Expected num groups to be greater than 0, got -2"),
+        (lambda: F.group_norm(x, 2, torch.ones(3)), "Expected weight to be a vector of size equal to the number"),
+        (lambda: F.group_norm(x, 2, torch.ones(4), torch.ones(3)), "Expected bias to be a vector of size equal"),
+        (lambda: F.group_norm(torch.ones(3), 1), "Expected at least 2 dimensions"),
+        (lambda: F.group_norm(x.double(), 2, torch.ones(4)), "mixed dtype"),
+    ]:
+        with pytest.raises(RuntimeError, match=said):
+            call()
+    with pytest.raises(ValueError, match="Expected more than 1 value per channel"):
+        F.group_norm(torch.ones(1, 4), 4)
+    with pytest.raises(NotImplementedError):
+        F.group_norm(torch.ones(2, 4, dtype=torch.int64), 2)
+    for shape in [(0, 4, 2), (2, 4, 0)]:
+        w, x = torch.ones(4, requires_grad=True), torch.ones(*shape, requires_grad=True)
+        F.group_norm(x, 2, w).sum().backward()
+        assert w.grad.tolist() == [0] * 4 and x.grad.shape == shape
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 30000), (3, 8, 33, 31), (70, 6)], ids=str)
+def test_large_group_norm_agrees_with_the_formula(shape):
+    x, g, w = normal(*shape, offset=5), normal(*shape), normal(shape[1])
+    to = [1, -1] + [1] * (x.ndim - 2)
+    split = (shape[0], 2, -1)
+    inputs = x.reshape(split)
+    rstd = 1 / np.sqrt(inputs.var(2, keepdims=True) + 1e-5)
+    h = (inputs - inputs.mean(2, keepdims=True)) * rstd
+    gw = (g * w.reshape(to)).reshape(split)
+    dx = (rstd * (gw - gw.mean(2, keepdims=True) - h * (gw * h).mean(2, keepdims=True))).reshape(shape)
+    axis = (0, *range(2, x.ndim))
+    for dtype, rtol in [(torch.float64, 1e-10), (torch.float32, 3e-4)]:
+        tensors = [torch.tensor(a, dtype=dtype, requires_grad=True) for a in (x, w, np.zeros(shape[1]))]
+        y = F.group_norm(tensors[0], 2, *tensors[1:])
+        np.testing.assert_allclose(y.detach().numpy(), h.reshape(shape) * w.reshape(to), rtol=rtol, atol=rtol)
+        y.backward(torch.tensor(g, dtype=dtype))
+        for tensor, expected in zip(tensors, (dx, (g * h.reshape(shape)).sum(axis), g.sum(axis)), strict=True):
+            scale = np.abs(expected).max()
+            np.testing.assert_allclose(tensor.grad.numpy(), expected, rtol=rtol, atol=rtol * scale / 10)
+
+
+def test_instance_norm_normalizes_each_image_and_tracks_their_average():
+    layer = nn.InstanceNorm2d(3, track_running_stats=True, affine=True, dtype=torch.float64)
+    x = normal(4, 3, 5, 2, offset=1)
+    y = layer(torch.tensor(x))
+    expected = (x - x.mean((2, 3), keepdims=True)) / np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)
+    assert_near(y, expected, rtol=1e-9)
+    assert_near(layer.running_mean, 0.1 * x.mean((0, 2, 3)), rtol=1e-9)
+    assert_near(layer.running_var, 0.9 + 0.1 * x.var((2, 3), ddof=1).mean(0), rtol=1e-9)
+    layer.eval()
+    assert_near(layer(torch.tensor(x[0])), layer(torch.tensor(x))[0].detach().numpy(), rtol=1e-12)
+    assert list(nn.InstanceNorm1d(3).state_dict()) == []
+    assert repr(nn.InstanceNorm2d(3, affine=True)) == (
+        "InstanceNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=False)"
+    )
+
+
+def test_instance_norm_refuses_what_does_not_fit():
+    for layer, shape, said in [
+        (nn.InstanceNorm1d(3), (3, 3, 3, 3), r"expected 2D or 3D input \(got 4D input\)"),
+        (nn.InstanceNorm2d(3), (3, 5), r"expected 3D or 4D input \(got 2D input\)"),
+        (nn.InstanceNorm3d(3), (3, 5), r"expected 4D or 5D input \(got 2D input\)"),
+        (nn.InstanceNorm1d(3), (3, 3, 1), "Expected more than 1 spatial element when training"),
+        (nn.InstanceNorm1d(3, affine=True), (5, 5), r"size at dim=0 to match num_features \(3\), but got: 5"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            layer(torch.ones(*shape))
+    with pytest.raises(RuntimeError, match="Expected running_mean and running_var to be defined"):
+        F.instance_norm(torch.ones(2, 3, 4), use_input_stats=False)
+    with pytest.warns(UserWarning, match="does not match num_features"):
+        nn.InstanceNorm1d(3)(torch.tensor(normal(2, 5, 4)))
+
+
+def test_rms_norm_has_mean_square_one():
+    layer = nn.RMSNorm([3, 4], eps=1e-6, dtype=torch.float64)
+    x = normal(5, 3, 4, offset=1)
+    assert_near((layer(torch.tensor(x)) ** 2).mean((1, 2)), np.ones(5), rtol=1e-5)
+    assert repr(layer) == "RMSNorm((3, 4), eps=1e-06, elementwise_affine=True)"
+    assert nn.RMSNorm(4, elementwise_affine=False).weight is None
+    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):  # where eps matters
+        small = torch.full((2, 4), 2.0**-12, dtype=dtype)
+        expected = 2.0**-12 / np.sqrt(2.0**-24 + torch.finfo(dtype).eps)
+        assert_near(F.rms_norm(small, [4]).float(), np.full((2, 4), expected), rtol=1e-2)
+    for call, said in [
+        (lambda: F.rms_norm(torch.ones(2, 3), [4]), r"Given normalized_shape=\[4\], expected input with shape \[\*4\]"),
+        (lambda: F.rms_norm(torch.ones(2, 3), []), "at least 1-dimensional"),
+        (lambda: F.rms_norm(torch.ones(2, 3), [3], torch.ones(4)), "weight to be of same shape as normalized_shape"),
+    ]:
+        with pytest.raises(RuntimeError, match=said):
+            call()
+
+
+@pytest.mark.parametrize("n", [1, 7, 31, 128, 1000, 2048, 5000])
+@pytest.mark.parametrize("kind", ["layer", "rms"])
+def test_rows_of_any_length_agree_with_the_formula(n, kind):
+    rows = 5
+    x, g, w, b = normal(rows, n, offset=1), normal(rows, n), normal(n), normal(n)
+    mean = x.mean(1, keepdims=True) if kind == "layer" else 0.0
+    rstd = 1 / np.sqrt(((x - mean) ** 2).mean(1, keepdims=True) + 1e-5)
+    h, gw = (x - mean) * rstd, g * w
+    dx = gw - h * (gw * h).mean(1, keepdims=True)
+    if kind == "layer":
+        dx = dx - gw.mean(1, keepdims=True)
+    wanted = [h * w + (b if kind == "layer" else 0), dx * rstd, (g * h).sum(0), g.sum(0)]
+    for dtype, rtol in [(torch.float64, 1e-9), (torch.float32, 1e-4)]:
+        t = [torch.tensor(a, dtype=dtype, requires_grad=True) for a in (x, w, b)]
+        if kind == "layer":
+            y = F.layer_norm(t[0], [n], t[1], t[2], 1e-5)
+        else:
+            y = F.rms_norm(t[0], [n], t[1], 1e-5)
+        y.backward(torch.tensor(g, dtype=dtype))
+        results = [y, *(a.grad for a in t if a.grad is not None)]
+        for actual, expected in zip(results, wanted, strict=False):
+            top = max(1.0, np.abs(expected).max(), rstd.max() if n == 1 else 0)
+            np.testing.assert_allclose(actual.detach().numpy(), expected, rtol=rtol, atol=rtol * top)
+
+
+def test_layer_norm_far_from_zero_is_precise():
+    x = normal(40, 1024, offset=1000).astype(np.float32)
+    wide = x.astype(np.float64)
+    expected = (wide - wide.mean(1, keepdims=True)) / wide.std(1, keepdims=True)
+    y = F.layer_norm(torch.tensor(x), [1024], eps=0.0).numpy()
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=4e-5)  # the mean is rounded: 3e-5 deviations
+
+
+def test_text_and_refusal_of_local_response_norm():
+    assert repr(nn.LocalResponseNorm(2)) == "LocalResponseNorm(2, alpha=0.0001, beta=0.75, k=1.0)"
+    with pytest.raises(ValueError, match="Expected 3D or higher dimensionality"):
+        F.local_response_norm(torch.ones(3, 3), 2)
+
+
+@pytest.mark.parity
+def test_local_response_norm_is_pytorchs():
+    theirs = pytest.importorskip("torch")
+    x = normal(2, 6, 4, 3)
+    for size in (1, 2, 3, 4, 9):
+        mine, wanted = torch.tensor(x, requires_grad=True), theirs.tensor(x, requires_grad=True)
+        y, z = F.local_response_norm(mine, size, 0.3), theirs.nn.functional.local_response_norm(wanted, size, 0.3)
+        y.sum().backward()
+        z.sum().backward()
+        assert_near(y.detach(), z.detach().numpy(), rtol=1e-10)
+        assert_near(mine.grad, wanted.grad.numpy(), rtol=1e-8)

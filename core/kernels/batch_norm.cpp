@@ -26,15 +26,15 @@ struct Statistics {
   }
 };
 
-/// The slope of a channel: dx = scale * (g - level - (x - mean) * tilt), from its sums of g and g * (x - mean).
+/// The slope of a channel: dx = scale * g - (level + (x - mean) * tilt), from its sums of g and g * (x - mean).
 template <class A>
 struct Slope {
   A mean, scale, level, tilt;
   Slope(A mean, A rstd, A weight, Two<double> sums, double count)
       : mean(mean),
         scale(rstd * weight),
-        level(A(sums.first / count)),
-        tilt(A(sums.second / count * double(rstd) * double(rstd))) {}
+        level(A(sums.first / count * double(scale))),
+        tilt(A(sums.second / count * double(rstd) * double(rstd) * double(scale))) {}
 };
 
 // ---- planes
@@ -83,26 +83,6 @@ struct Pieces {
     all(last);
   }
 };
-
-template <class T, class A>
-void normalise_plane(T* y, const T* x, int64_t n, A mean, A scale, A bias) {
-  for (int64_t i = 0; i < n; ++i) y[i] = T((A(x[i]) - mean) * scale + bias);
-}
-
-template <class T, class A>
-Two<double> slope_sums(const T* g, const T* x, int64_t n, A mean) {
-  Two<double> all{0, 0};
-  for (int64_t begin = 0; begin < n; begin += near_block) {
-    const T *gs = g + begin, *in = x + begin;
-    const Two<A> sums = lane_sums<A>(std::min(near_block, n - begin), [&](int64_t i, A& a, A& b) {
-      a += A(gs[i]);
-      b += A(gs[i]) * (A(in[i]) - mean);
-    });
-    all.first += double(sums.first);
-    all.second += double(sums.second);
-  }
-  return all;
-}
 
 // ---- columns: the same of C channels side by side, over tiles of rows
 
@@ -170,7 +150,7 @@ void slope_rows(T* __restrict dx, const T* __restrict g, const T* __restrict x, 
                 const A* __restrict tilt) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < C; ++c)
-      dx[r * C + c] = T(scale[c] * (A(g[r * C + c]) - level[c] - (A(x[r * C + c]) - mean[c]) * tilt[c]));
+      dx[r * C + c] = T(scale[c] * A(g[r * C + c]) - (level[c] + (A(x[r * C + c]) - mean[c]) * tilt[c]));
 }
 
 // ---- both ways, for each kind
@@ -272,12 +252,9 @@ void backward_planes(T* dx, const T* g, const T* x, const Pieces& p, const Gradi
         if (!dx) return;
         const auto [offset, count] = p.piece(c, i);
         const Slope<A> s = slopes[c];
-        const T *gs = g + offset, *in = x + offset;
-        T* y = dx + offset;
         if (out.training)
-          for (int64_t j = 0; j < count; ++j) y[j] = T(s.scale * (A(gs[j]) - s.level - (A(in[j]) - s.mean) * s.tilt));
-        else
-          for (int64_t j = 0; j < count; ++j) y[j] = T(s.scale * A(gs[j]));
+          return slope_plane(dx + offset, g + offset, x + offset, count, s.mean, s.scale, s.level, s.tilt);
+        normalise_plane(dx + offset, g + offset, count, A(0), s.scale, A(0));
       });
 }
 

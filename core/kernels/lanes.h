@@ -4,59 +4,64 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "kernels/isa.h"
 #include "runtime/dtype.h"
 
 namespace lg::LG_ISA {
 
-inline constexpr int64_t lanes = 16;
+inline constexpr int64_t lanes = 32;  // two of the widest registers: one sum's latency passes under the other
 
 template <class A>
 struct Two {
   A first, second;
 };
 
+/// All lanes joined by `join`, halves of them at a time.
+template <int64_t n = lanes, class A, class F>
+inline A fold(A* lane, F join) {
+  if constexpr (n == 1) {
+    return lane[0];
+  } else {
+    for (int64_t j = 0; j < n / 2; ++j) lane[j] = join(lane[j], lane[j + n / 2]);
+    return fold<n / 2>(lane, join);
+  }
+}
+
 /// Two sums over [0, n): f(i, a, b) adds the i-th terms to a and b.
 template <class A, class F>
-inline Two<A> lane_sums(int64_t n, F&& f) {
-  A a[lanes] = {}, b[lanes] = {}, last_a = 0, last_b = 0;
+inline Two<A> lane_sums(int64_t n, F f) {
+  A a[lanes] = {}, b[lanes] = {};
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes)
     for (int64_t j = 0; j < lanes; ++j) f(i + j, a[j], b[j]);
-  for (; i < n; ++i) f(i, last_a, last_b);
-  for (int64_t half = lanes / 2; half; half /= 2)
-    for (int64_t j = 0; j < half; ++j) {
-      a[j] += a[j + half];
-      b[j] += b[j + half];
-    }
-  return {a[0] + last_a, b[0] + last_b};
+  for (int64_t j = 0; j < n - i; ++j) f(i + j, a[j], b[j]);
+  return {fold(a, std::plus()), fold(b, std::plus())};
 }
 
 /// sum of f(i) over [0, n).
 template <class A, class F>
-inline A lane_sum(int64_t n, F&& f) {
+inline A lane_sum(int64_t n, F f) {
   A lane[lanes] = {};
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes)
     for (int64_t j = 0; j < lanes; ++j) lane[j] += f(i + j);
-  A total = 0;
-  for (; i < n; ++i) total += f(i);
-  for (int64_t half = lanes / 2; half; half /= 2)
-    for (int64_t j = 0; j < half; ++j) lane[j] += lane[j + half];
-  return total + lane[0];
+  for (int64_t j = 0; j < n - i; ++j) lane[j] += f(i + j);
+  return fold(lane, std::plus());
 }
 
+/// The largest of x[0..n), without regard to NaN; -inf of nothing.
 template <class A, class T>
 inline A lane_max(const T* x, int64_t n) {
-  A lane[lanes], top = -A(INFINITY);
-  for (A& v : lane) v = top;
+  auto larger = [](A a, A b) { return b > a ? b : a; };
+  A lane[lanes];
+  for (A& v : lane) v = -A(INFINITY);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes)
-    for (int64_t j = 0; j < lanes; ++j) lane[j] = A(x[i + j]) > lane[j] ? A(x[i + j]) : lane[j];
-  for (; i < n; ++i) top = std::max(top, A(x[i]));
-  for (A v : lane) top = std::max(top, v);
-  return top;
+    for (int64_t j = 0; j < lanes; ++j) lane[j] = larger(lane[j], A(x[i + j]));
+  for (int64_t j = 0; j < n - i; ++j) lane[j] = larger(lane[j], A(x[i + j]));
+  return fold(lane, larger);
 }
 
 /// Number, mean, and sum of squared deviations of some elements, in double: float32 moments lose nothing but the
@@ -77,25 +82,58 @@ struct Moments {
 /// Elements that stay in the nearest cache between two passes: a block of each of two inputs.
 inline constexpr int64_t near_block = 2048;
 
-/// Moments of x[0..n): a block at a time, first its sum, then deviations from its rounded mean, which they also
-/// correct.
+/// Of a block: first its sum, then deviations from its rounded mean, which they also correct.
+template <class T>
+inline Moments block_moments(const T* x, int64_t n) {
+  using A = Compute<T>;
+  const double share = 1 / double(n);
+  const A centre = A(double(lane_sum<A>(n, [x](int64_t i) { return A(x[i]); })) * share);
+  const Two<A> rest = lane_sums<A>(n, [x, centre](int64_t i, A& sum, A& squares) {
+    const A d = A(x[i]) - centre;
+    sum += d;
+    squares += d * d;
+  });
+  const double shift = double(rest.first) * share;
+  return {double(n), double(centre) + shift, double(rest.second) - double(rest.first) * shift};
+}
+
+/// Moments of x[0..n), block by block.
 template <class T>
 inline Moments moments_of(const T* x, int64_t n) {
-  using A = Compute<T>;
+  if (0 < n && n <= near_block) return block_moments(x, n);
   Moments all;
+  for (int64_t begin = 0; begin < n; begin += near_block)
+    all.add(block_moments(x + begin, std::min(near_block, n - begin)));
+  return all;
+}
+
+/// Sums of g and of g * (x - mean), block by block.
+template <class T, class A>
+inline Two<double> slope_sums(const T* g, const T* x, int64_t n, A mean) {
+  Two<double> all{0, 0};
   for (int64_t begin = 0; begin < n; begin += near_block) {
-    const T* in = x + begin;
-    const int64_t count = std::min(near_block, n - begin);
-    const A centre = lane_sum<A>(count, [&](int64_t i) { return A(in[i]); }) / A(count);
-    const Two<A> rest = lane_sums<A>(count, [&](int64_t i, A& sum, A& squares) {
-      const A d = A(in[i]) - centre;
-      sum += d;
-      squares += d * d;
+    const T *gs = g + begin, *in = x + begin;
+    const Two<A> sums = lane_sums<A>(std::min(near_block, n - begin), [gs, in, mean](int64_t i, A& a, A& b) {
+      a += A(gs[i]);
+      b += A(gs[i]) * (A(in[i]) - mean);
     });
-    const double shift = double(rest.first) / double(count);
-    all.add({double(count), double(centre) + shift, double(rest.second) - double(rest.first) * shift});
+    all.first += double(sums.first);
+    all.second += double(sums.second);
   }
   return all;
+}
+
+/// y = (x - mean) * scale + bias.
+template <class T, class A>
+inline void normalise_plane(T* __restrict y, const T* __restrict x, int64_t n, A mean, A scale, A bias) {
+  for (int64_t i = 0; i < n; ++i) y[i] = T((A(x[i]) - mean) * scale + bias);
+}
+
+/// dx = g * scale - (level + (x - mean) * tilt).
+template <class T, class A>
+inline void slope_plane(T* __restrict dx, const T* __restrict g, const T* __restrict x, int64_t n, A mean, A scale,
+                        A level, A tilt) {
+  for (int64_t i = 0; i < n; ++i) dx[i] = T(A(g[i]) * scale - (level + (A(x[i]) - mean) * tilt));
 }
 
 }  // namespace lg::LG_ISA

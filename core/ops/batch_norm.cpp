@@ -205,8 +205,8 @@ void def_batch_norm(Ops& ops) {
              const Tensor& running_var, bool training, double momentum, double eps, bool cudnn_enabled) {
            return batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps);
          },
-         "input"_a, "weight"_a = None, "bias"_a = None, "running_mean"_a = None, "running_var"_a = None, "training"_a = false,
-         "momentum"_a = 0.1, "eps"_a = 1e-5, "cudnn_enabled"_a = true,
+         "input"_a, "weight"_a = None, "bias"_a = None, "running_mean"_a = None, "running_var"_a = None,
+         "training"_a = false, "momentum"_a = 0.1, "eps"_a = 1e-5, "cudnn_enabled"_a = true,
          "(x - mean) / sqrt(var + eps) * weight + bias for each channel, of the batch or with running moments.")
       .function_only()
       .no_out();

@@ -9,6 +9,7 @@ from leafgrad.nn.batchnorm import *
 from leafgrad.nn.container import *
 from leafgrad.nn.dropout import *
 from leafgrad.nn.flatten import *
+from leafgrad.nn.instancenorm import *
 from leafgrad.nn.linear import *
 from leafgrad.nn.loss import *
 from leafgrad.nn.module import Module as Module

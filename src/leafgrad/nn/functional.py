@@ -16,7 +16,14 @@ from leafgrad._composites import cosine_similarity, pairwise_distance
 from leafgrad._core import gelu, linear
 from leafgrad.autograd.function import Function
 from leafgrad.autograd.grad_mode import no_grad
-from leafgrad.nn._functional_norm import batch_norm, layer_norm
+from leafgrad.nn._functional_norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +46,7 @@ __all__ = [
     "embedding",
     "gelu",
     "glu",
+    "group_norm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
@@ -46,12 +54,14 @@ __all__ = [
     "hardtanh",
     "hardtanh_",
     "huber_loss",
+    "instance_norm",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "mish",
@@ -64,6 +74,7 @@ __all__ = [
     "relu",
     "relu6",
     "relu_",
+    "rms_norm",
     "rrelu",
     "rrelu_",
     "selu",
@@ -604,10 +615,9 @@ def smooth_l1_loss(
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     reduction = _legacy_reduction(size_average, reduce, reduction)
     _warn_of_sizes(input, target)
-    distance = (input - target).abs()
     if beta == 0:
-        return _reduce(distance, reduction)
-    return _reduce(_core.where(distance < beta, distance.square() * (0.5 / beta), distance - 0.5 * beta), reduction)
+        return _reduce((input - target).abs(), reduction)
+    return _core.smooth_l1_loss(input, target, reduction=reduction, beta=beta)
 
 
 def huber_loss(
@@ -620,9 +630,11 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _warn_of_sizes(input, target, weight)
+    if weight is None:
+        return _core.huber_loss(input, target, reduction=reduction, delta=delta)
     distance = (input - target).abs()
     loss = _core.where(distance <= delta, 0.5 * distance.square(), delta * (distance - 0.5 * delta))
-    return _reduce(loss if weight is None else loss * weight, reduction)
+    return _reduce(loss * weight, reduction)
 
 
 class _BinaryCrossEntropy(Function):
@@ -694,6 +706,8 @@ def binary_cross_entropy_with_logits(
     reduction = _legacy_reduction(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.size()}) must be the same as input size ({input.size()})")
+    if weight is None and pos_weight is None and target.dtype == input.dtype:
+        return _core._logit_loss(input, target, reduction=reduction)
     positive = 1 if pos_weight is None else (pos_weight - 1) * target + 1
     loss = (1 - target) * input - positive * logsigmoid(input)
     return _reduce(loss if weight is None else loss * weight, reduction)

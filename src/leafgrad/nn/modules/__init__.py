@@ -2,12 +2,25 @@
 
 import sys
 
-from leafgrad.nn import activation, batchnorm, container, dropout, flatten, linear, loss, module, norm, sparse
+from leafgrad.nn import (
+    activation,
+    batchnorm,
+    container,
+    dropout,
+    flatten,
+    instancenorm,
+    linear,
+    loss,
+    module,
+    norm,
+    sparse,
+)
 from leafgrad.nn.activation import *
 from leafgrad.nn.batchnorm import *
 from leafgrad.nn.container import *
 from leafgrad.nn.dropout import *
 from leafgrad.nn.flatten import *
+from leafgrad.nn.instancenorm import *
 from leafgrad.nn.linear import *
 from leafgrad.nn.loss import *
 from leafgrad.nn.module import *
@@ -21,6 +34,7 @@ _families = {
     "container": container,
     "dropout": dropout,
     "flatten": flatten,
+    "instancenorm": instancenorm,
     "linear": linear,
     "loss": loss,
     "module": module,
