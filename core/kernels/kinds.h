@@ -6,6 +6,9 @@
 namespace lg {
 
 enum class ScatterReduce : uint8_t { None, Add, Multiply, Maximum, Minimum };
+/// Losses of pairs of numbers: their difference d squared; quadratic near 0 and linear beyond `parameter`, in two
+/// scalings; cross entropy of a logit.
+enum class PairLoss : uint8_t { Squared, SmoothL1, Huber, Logit };
 enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, Cauchy, LogNormal };
 
 /// Elements of a mask that are worked on at a time; see kernels/mask.cpp.

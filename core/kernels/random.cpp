@@ -226,15 +226,56 @@ void multinomial(Strided y, Strided p, Generator& g) {
   });
 }
 
-/// noise = 1/keep with probability `keep`, else 0; y = x noise.  y and noise have the same strides.
+namespace {
+
+/// Draws the next n words.
+void draw_words(Generator& g, uint32_t* out, int64_t n) {
+  while (n > 0) {
+    int64_t count;
+    const uint32_t* words = g.words(n, &count);
+    for (int64_t i = 0; i < count; ++i) out[i] = Generator::temper(words[i]);
+    out += count;
+    n -= count;
+  }
+}
+
+/// dropout of n dense elements; `bound` is keep * 2**53, rounded up.  words holds two for each element.
+template <class T>
+void dropout_block(T* __restrict y, T* __restrict noise, const T* __restrict x, const uint32_t* __restrict words,
+                   int64_t n, uint64_t bound, T kept) {
+  for (int64_t i = 0; i < n; ++i) {
+    const uint64_t v = uint64_t(words[2 * i] & ((1u << 21) - 1)) << 32 | words[2 * i + 1];
+    noise[i] = v < bound ? kept : T(Compute<T>(0));
+  }
+  for (int64_t i = 0; i < n; ++i) y[i] = T(Compute<T>(x[i]) * Compute<T>(noise[i]));
+}
+
+bool same_strides(const Strided& a, const Strided& b) { return std::equal(a.strides, a.strides + a.ndim, b.strides); }
+
+}  // namespace
+
+/// noise = 1/keep with probability `keep`, else 0; y = x noise.  y and noise have the same dense strides.  Each element
+/// takes 53 bits u of two words, and is kept if u 2**-53 < keep.
 void dropout(Strided y, Strided noise, Strided x, Generator& g, double keep) {
+  constexpr int64_t block = 1024;
+  const uint64_t bound = uint64_t(std::ceil(keep * 0x1p53));
+  const int64_t n = y.numel();
+  const bool dense = same_strides(x, y);
   dispatch_inexact(y.dtype, [&]<class T>() {
-    T kept = T(Compute<T>(Real<Compute<T>>(1) / Real<Compute<T>>(keep))), none = T(Compute<T>(0));
-    each_in_memory_order(y, x, [&](int64_t at, int64_t at_x) {
-      T n = g.uniform53() < keep ? kept : none;
-      noise.as<T>()[at] = n;
-      y.as<T>()[at] = T(Compute<T>(x.as<T>()[at_x]) * Compute<T>(n));
-    });
+    const T kept = T(Compute<T>(Real<Compute<T>>(1) / Real<Compute<T>>(keep))), none = T(Compute<T>(0));
+    T *out = y.as<T>(), *factors = noise.as<T>();
+    const T* in = x.as<const T>();
+    if (!dense)
+      return each_in_memory_order(y, x, [&](int64_t at, int64_t at_x) {
+        factors[at] = (g.random64() & ((uint64_t(1) << 53) - 1)) < bound ? kept : none;
+        out[at] = T(Compute<T>(in[at_x]) * Compute<T>(factors[at]));
+      });
+    uint32_t words[2 * block];
+    for (int64_t i = 0; i < n; i += block) {
+      const int64_t count = std::min(block, n - i);
+      draw_words(g, words, 2 * count);
+      dropout_block(out + i, factors + i, in + i, words, count, bound, kept);
+    }
   });
 }
 

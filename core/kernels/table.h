@@ -65,13 +65,24 @@ class Generator;
   X(var, (Strided y, Strided mean, Strided x, double divisor)) /* float32, float64; mean may be null */                \
   X(norm, (Strided y, Strided x, double p))                    /* float32, float64 */                                  \
   X(index_of, (Strided indices, Strided x, Strided values, int64_t dim))                                               \
-  /* norm.cpp */                                                                                                       \
+  /* softmax.cpp */                                                                                                    \
   X(softmax, (Strided y, Strided x, int64_t dim, bool log))                                                            \
   X(softmax_backward, (Strided dx, Strided g, Strided y, int64_t dim, bool log))                                       \
+  /* layer_norm.cpp */                                                                                                 \
   X(layer_norm,                                                                                                        \
     (Strided y, Strided mean, Strided rstd, Strided x, Strided weight, Strided bias, int64_t n, double eps))           \
   X(layer_norm_backward, (Strided dx, Strided dweight, Strided dbias, Strided g, Strided x, Strided mean,              \
                           Strided rstd, Strided weight, int64_t n))                                                    \
+  /* batch_norm.cpp */                                                                                                 \
+  X(batch_norm, (Strided y, Strided mean, Strided rstd, Strided running_mean, Strided running_var, Strided x,          \
+                 Strided weight, Strided bias, bool training, double momentum, double eps))                            \
+  X(batch_norm_backward, (Strided dx, Strided dweight, Strided dbias, Strided g, Strided x, Strided mean,              \
+                          Strided rstd, Strided weight, bool training))                                                \
+  /* group_norm.cpp */                                                                                                 \
+  X(group_norm,                                                                                                        \
+    (Strided y, Strided mean, Strided rstd, Strided x, Strided weight, Strided bias, int64_t groups, double eps))      \
+  X(group_norm_backward, (Strided dx, Strided dweight, Strided dbias, Strided g, Strided x, Strided mean,              \
+                          Strided rstd, Strided weight, int64_t groups))                                               \
   /* loss.cpp */                                                                                                       \
   X(nll, (Strided loss, Strided weights, Strided x, Strided target, Strided weight, int64_t ignore))                   \
   X(nll_backward, (Strided dx, Strided g, Strided target, Strided weight, Strided total, int64_t ignore))              \
@@ -90,6 +101,14 @@ class Generator;
   X(pool_gather, (Strided y, Strided x, Strided where, const PoolShape& shape))                                        \
   X(average_pool, (Strided y, Strided x, const PoolShape& shape))                                                      \
   X(average_pool_backward, (Strided dx, Strided g, const PoolShape& shape))                                            \
+  /* x is (N, C); moments (N, 2): top and log-sum of each row */                                                       \
+  X(cross_entropy, (Strided loss, Strided weights, Strided moments, Strided x, Strided target, Strided weight,         \
+                    int64_t ignore, double smoothing))                                                                 \
+  X(cross_entropy_backward, (Strided dx, Strided g, Strided moments, Strided x, Strided target, Strided weight,        \
+                             Strided total, int64_t ignore, double smoothing))                                         \
+  X(pair_loss, (Strided y, Strided x, Strided target, PairLoss kind, double parameter, bool reduce, double factor))    \
+  X(pair_loss_backward,                                                                                                \
+    (Strided dx, Strided g, Strided x, Strided target, PairLoss kind, double parameter, double factor))                \
   /* scan.cpp: int64, float32, float64, complex */                                                                     \
   X(cumsum, (Strided y, Strided x, int64_t dim))                                                                       \
   X(cumprod, (Strided y, Strided x, int64_t dim))                                                                      \

@@ -1,6 +1,6 @@
-// Losses: negative log likelihood, cross entropy, squared error.  Every check comes before the first write.
-#include "kernels/table.h"
-#include "ops/reduce.h"
+// Losses: negative log likelihood, cross entropy, and those of pairs of numbers.  Every check comes before the first
+// write.
+#include "ops/norm.h"
 
 namespace lg {
 
@@ -183,6 +183,63 @@ Tensor soft_cross_entropy(const Tensor& log_p, const Tensor& probabilities, cons
   return mode == Reduce::Sum ? y : divided(y, double(log_p.numel()) / double(classes));
 }
 
+/// The derivative of fused_cross_entropy in operators: through log_p = log_softmax(x).
+Tensor cross_entropy_slope(const Tensor& g, const Tensor& x, const Tensor& target, const Tensor& weight,
+                           const Tensor& total, int64_t ignore, double smoothing) {
+  const int64_t dim = class_dim(x);
+  const Tensor log_p = log_softmax(x, dim);
+  Tensor slope = nll_slope(g * Scalar(1 - smoothing), target, weight, total, x.sizes(), ignore);
+  if (smoothing > 0) {
+    Tensor share;
+    {
+      NoGrad off;
+      const Tensor factors = weight ? class_weights(weight, x) : ones_like(x, x.dtype());
+      const Tensor used = unsqueeze(logical_not(eq(target, number(ignore))), dim);
+      share = factors * used * Scalar(-smoothing / double(x.size(dim)));
+      if (total) share = share / total;
+    }
+    const bool one_each = g.dim() > 0 && x.dim() > 1;
+    slope = slope + share * (one_each ? unsqueeze(g, dim) : g);
+  }
+  return slope - exp(log_p) * sum(slope, {dim}, true);
+}
+
+/// Of (N, C) or (C) logits and classes, in a pass each way.  Backward needs the logits and two numbers a row.
+Tensor fused_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore, Reduce mode,
+                           double smoothing) {
+  check_targets(x, target, weight, ignore);
+  const Tensor classes = contiguous(cast(target, DType::Int64));
+  const Tensor factors = weight ? contiguous(detach(weight)) : none, logits = plain(x, x.dtype());
+  const Dims shape{x.dim() == 1 ? 1 : x.size(0), x.size(class_dim(x))}, strides = contiguous_strides(shape);
+  auto matrix = [&](const Tensor& t) { return Strided{t.data(), t.dtype(), 2, shape.data(), strides.data()}; };
+  Tensor each = make_tensor(target.sizes(), x.dtype(), x.device()), weights = empty_like(each);
+  const Tensor moments = make_tensor({shape[0], 2}, wide(x.dtype()), x.device());
+  x.kernels().cross_entropy(each.strided(), weights.strided(), moments.strided(), matrix(logits), classes.strided(),
+                            look(factors), ignore, smoothing);
+  Tensor y = each, total;
+  if (mode != Reduce::None) y = plain_sum(each);
+  if (mode == Reduce::Mean) {
+    NoGrad off;
+    total = plain_sum(weights);
+    y = y / total;
+  }
+  if (Recorder record{smoothing > 0 ? "AddBackward0" : "NllLossBackward0", y, x})
+    record.vjp([x = record.save("self", x), target = record.save("target", classes),
+                weight = record.save("weight", factors), total = record.save("total_weight", total),
+                moments = record.save("moments", moments), ignore, smoothing](const Tensor& g) {
+      const Tensor in = *x, t = *target, w = weight ? *weight : none, divisor = total ? *total : none;
+      if (grad_enabled()) return cross_entropy_slope(g, in, t, w, divisor, ignore, smoothing);
+      const Tensor logits = plain(in, in.dtype()), same = plain(g, in.dtype());
+      Tensor dx = make_tensor(in.sizes(), in.dtype(), in.device());
+      const Dims shape{in.dim() == 1 ? 1 : in.size(0), in.size(class_dim(in))}, strides = contiguous_strides(shape);
+      auto matrix = [&](const Tensor& t) { return Strided{t.data(), t.dtype(), 2, shape.data(), strides.data()}; };
+      dx.kernels().cross_entropy_backward(matrix(dx), same.strided(), moments->strided(), matrix(logits), t.strided(),
+                                          look(w), look(divisor), ignore, smoothing);
+      return dx;
+    });
+  return y;
+}
+
 /// The share of label smoothing: mean over classes of -log_p, where the target is not ignored.
 Tensor smooth_loss(const Tensor& log_p, const Tensor& target, const Tensor& weight, int64_t ignore, Reduce mode) {
   const Tensor weighed = weight ? log_p * class_weights(weight, log_p) : log_p;
@@ -213,6 +270,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
     check_weight(weight, x.size(class_dim(x)), x);
     return soft_cross_entropy(log_softmax(x, class_dim(x)), target, weight, mode, label_smoothing);
   }
+  if (x.dim() <= 2 && is_floating(x.dtype()))
+    return fused_cross_entropy(x, target, weight, ignore_index, mode, label_smoothing);
   const Tensor log_p = log_softmax(x, class_dim(x));
   const Tensor y = nll_loss(log_p, target, weight, ignore_index, reduction);
   if (label_smoothing == 0) return y;
@@ -220,26 +279,109 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
   return y * Scalar(1 - label_smoothing) + smooth_loss(log_p, target, weight, ignore_index, mode) * Scalar(share);
 }
 
-// loss = (x - target)**2.   dL/dx = 2 (x - target) g, over n for a mean.
-Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduction) {
-  const Reduce mode = reduction_of(reduction);
-  check_implemented(is_floating(result_type(x, target)), "mse_loss", x);
+namespace {
+
+struct PairRule {
+  PairLoss kind;
+  double parameter;
+  const char* node;
+  /// The loss, and its slopes in x and target, in operators.
+  Tensor (*value)(const Tensor& x, const Tensor& target, double parameter);
+  Tensor (*slope)(const Tensor& x, const Tensor& target, double parameter);
+  Tensor (*target_slope)(const Tensor& x, const Tensor& target, double parameter);
+};
+
+/// A loss of pairs of numbers, reduced: one pass each way over dense memory of one shape and dtype.
+Tensor pair_loss(const char* op, const PairRule& rule, const Tensor& x, const Tensor& target, Reduce mode) {
+  check_implemented(is_floating(result_type(x, target)), op, x);
+  const bool alike = x.sizes() == target.sizes() && x.dtype() == target.dtype();
+  const double parameter = rule.parameter;
   Tensor y;
   int64_t n = 1;
-  {
+  if (alike) {
+    y = make_tensor(mode == Reduce::None ? x.sizes() : Dims(), x.dtype(), x.device());
+    if (mode == Reduce::Mean) n = x.numel();
+    const Tensor a = plain(x, x.dtype()), b = plain(target, x.dtype());
+    x.kernels().pair_loss(y.strided(), a.strided(), b.strided(), rule.kind, parameter, mode != Reduce::None,
+                          1 / double(n));
+  } else {
     NoGrad off;
-    const Tensor d = x - target;
-    y = d * d;
+    y = rule.value(x, target, parameter);
     if (mode == Reduce::Mean) n = y.numel();
     if (mode != Reduce::None) y = mode == Reduce::Mean ? mean(y) : sum(y);
   }
-  if (Recorder record{"MseLossBackward0", y, x, target})
-    record.vjp(
-        [x = record.save("self", x), target = record.save("target", target), n](const Tensor& g, Needs need) -> Grads {
-          const Tensor dx = (*x - *target) * (g * Scalar(2.0 / double(n)));
-          return {need[0] ? dx : none, need[1] ? -dx : none};
-        });
+  if (Recorder record{rule.node, y, x, target})
+    record.vjp([x = record.save("self", x), target = record.save("target", target), rule, n, alike](
+                   const Tensor& g, Needs need) -> Grads {
+      const Tensor a = *x, b = *target;
+      const bool composed = grad_enabled() || !alike || (need[1] && rule.target_slope);
+      if (composed) {
+        const Tensor k = g * Scalar(1 / double(n));
+        Grads grads{need[0] ? rule.slope(a, b, rule.parameter) * k : none, none};
+        if (need[1])
+          grads[1] = rule.target_slope ? rule.target_slope(a, b, rule.parameter) * k
+                                       : (need[0] ? -grads[0] : -(rule.slope(a, b, rule.parameter) * k));
+        return grads;
+      }
+      const Tensor in = plain(a, a.dtype()), other = plain(b, a.dtype()), same = plain(g, a.dtype());
+      Tensor dx = make_tensor(in.sizes(), in.dtype(), in.device());
+      dx.kernels().pair_loss_backward(dx.strided(), same.strided(), in.strided(), other.strided(), rule.kind,
+                                      rule.parameter, 1 / double(n));
+      return {need[0] ? dx : none, need[1] ? -dx : none};
+    });
   return y;
+}
+
+Tensor squared(const Tensor& x, const Tensor& t, double) {
+  const Tensor d = x - t;
+  return d * d;
+}
+Tensor squared_slope(const Tensor& x, const Tensor& t, double) { return (x - t) * Scalar(2.0); }
+Tensor smooth_l1(const Tensor& x, const Tensor& t, double beta) {
+  const Tensor d = abs(x - t);
+  return where(lt(d, number(beta)), d * d * Scalar(0.5 / beta), d - number(0.5 * beta));
+}
+Tensor smooth_l1_slope(const Tensor& x, const Tensor& t, double beta) {
+  return clamp((x - t) * Scalar(1 / beta), number(-1.0), number(1.0));
+}
+Tensor huber(const Tensor& x, const Tensor& t, double delta) {
+  const Tensor d = abs(x - t);
+  return where(le(d, number(delta)), d * d * Scalar(0.5), (d - number(0.5 * delta)) * Scalar(delta));
+}
+Tensor huber_slope(const Tensor& x, const Tensor& t, double delta) {
+  return clamp(x - t, number(-delta), number(delta));
+}
+Tensor logit_slope(const Tensor& x, const Tensor& t, double) { return sigmoid(x) - t; }
+Tensor logit_target_slope(const Tensor& x, const Tensor&, double) { return -x; }
+
+}  // namespace
+
+// loss = (x - target)**2
+Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduction) {
+  const PairRule rule{PairLoss::Squared, 1, "MseLossBackward0", squared, squared_slope, nullptr};
+  return pair_loss("mse_loss", rule, x, target, reduction_of(reduction));
+}
+
+// loss = d**2 / (2 beta) where d = |x - target| < beta, else d - beta / 2
+Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, const std::string& reduction, double beta) {
+  check(beta > 0, "smooth_l1_loss does not support negative values for beta.");
+  const PairRule rule{PairLoss::SmoothL1, beta, "SmoothL1LossBackward0", smooth_l1, smooth_l1_slope, nullptr};
+  return pair_loss("smooth_l1_loss", rule, x, target, reduction_of(reduction));
+}
+
+// loss = d**2 / 2 where d = |x - target| <= delta, else delta (d - delta / 2)
+Tensor huber_loss(const Tensor& x, const Tensor& target, const std::string& reduction, double delta) {
+  check(delta > 0, "huber_loss does not support non-positive values for delta.");
+  const PairRule rule{PairLoss::Huber, delta, "HuberLossBackward0", huber, huber_slope, nullptr};
+  return pair_loss("huber_loss", rule, x, target, reduction_of(reduction));
+}
+
+// loss = log(1 + e**x) - x target, for x and target of one shape and dtype.   dL/dtarget = -x.
+Tensor logit_loss(const Tensor& x, const Tensor& target, const std::string& reduction) {
+  check(x.sizes() == target.sizes() && x.dtype() == target.dtype(), "logit_loss: one shape and dtype are needed");
+  const PairRule rule{PairLoss::Logit, 1,           "BinaryCrossEntropyWithLogitsBackward0",
+                      nullptr,         logit_slope, logit_target_slope};
+  return pair_loss("binary_cross_entropy_with_logits", rule, x, target, reduction_of(reduction));
 }
 
 void def_loss(Ops& ops) {
@@ -253,6 +395,18 @@ void def_loss(Ops& ops) {
       .function_only()
       .no_out();
   ops.def("mse_loss", &mse_loss, "input"_a, "target"_a, "reduction"_a = "mean", "Squared difference, reduced.")
+      .function_only()
+      .no_out();
+  ops.def("smooth_l1_loss", &smooth_l1_loss, "input"_a, "target"_a, "reduction"_a = "mean", "beta"_a = 1.0,
+          "d**2 / (2 beta) where d = |input - target| is below `beta`, else d - beta / 2; reduced.")
+      .function_only()
+      .no_out();
+  ops.def("huber_loss", &huber_loss, "input"_a, "target"_a, "reduction"_a = "mean", "delta"_a = 1.0,
+          "d**2 / 2 where d = |input - target| is at most `delta`, else delta (d - delta / 2); reduced.")
+      .function_only()
+      .no_out();
+  ops.def("_logit_loss", &logit_loss, "input"_a, "target"_a, "reduction"_a = "mean",
+          "log(1 + e**input) - input * target, of one shape and dtype; reduced.")
       .function_only()
       .no_out();
 }

@@ -14,6 +14,7 @@
   X(scatter)           \
   X(reduce)            \
   X(norm)              \
+  X(batch_norm)        \
   X(loss)              \
   X(matmul)            \
   X(conv)              \

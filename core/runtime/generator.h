@@ -2,6 +2,7 @@
 // engine, and draws in PyTorch's order, so that a seed gives the same numbers in both.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -19,11 +20,25 @@ class Generator {
 
   uint32_t random() {  // 32 uniform bits
     if (--left_ == 0) refill();
-    uint32_t y = state_[next_++];
+    return temper(state_[next_++]);
+  }
+  static uint32_t temper(uint32_t y) {
     y ^= y >> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
     return y ^ (y >> 18);
+  }
+  /// At most `wanted` of the next words, *count of them, as they stand in the state: temper() makes them random.
+  const uint32_t* words(int64_t wanted, int64_t* count) {
+    if (left_ == 1) {
+      refill();
+      ++left_;  // random() takes its first word in the call that refills
+    }
+    *count = std::min<int64_t>(wanted, left_ - 1);
+    const uint32_t* first = state_ + next_;
+    left_ -= int32_t(*count);
+    next_ += int32_t(*count);
+    return first;
   }
   uint64_t random64() {
     uint64_t high = random();

@@ -3139,6 +3139,47 @@ def layer_norm(
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias, the moments over the last dimensions."""
 
+def rms_norm(
+    input: Tensor, normalized_shape: _int | Sequence[_int], weight: Tensor | None = None, eps: _float | None = None
+) -> Tensor:
+    """x / sqrt(mean(x**2) + eps) * weight, the mean over the last dimensions."""
+
+def group_norm(
+    input: Tensor,
+    num_groups: _int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: _float = 1e-05,
+    cudnn_enabled: _bool = True,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias for each of `num_groups` groups of channels of each image."""
+
+def batch_norm(
+    input: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    training: _bool = False,
+    momentum: _float = 0.1,
+    eps: _float = 1e-05,
+    cudnn_enabled: _bool = True,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias for each channel, of the batch or with running moments."""
+
+def instance_norm(
+    input: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    use_input_stats: _bool = True,
+    momentum: _float = 0.1,
+    eps: _float = 1e-05,
+    cudnn_enabled: _bool = True,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias for each channel of each image."""
+
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: _int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -3156,6 +3197,15 @@ def cross_entropy(
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Squared difference, reduced."""
+
+def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: _float = 1.0) -> Tensor:
+    """d**2 / (2 beta) where d = |input - target| is below `beta`, else d - beta / 2; reduced."""
+
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: _float = 1.0) -> Tensor:
+    """d**2 / 2 where d = |input - target| is at most `delta`, else delta (d - delta / 2); reduced."""
+
+def _logit_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """log(1 + e**input) - input * target, of one shape and dtype; reduced."""
 
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors and batches by rank, batches broadcast."""

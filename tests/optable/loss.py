@@ -54,6 +54,28 @@ def mse_loss(x, target, reduction="mean"):
     return reduced((x - target) ** 2, reduction)
 
 
+def smooth_l1_loss(x, target, reduction="mean", beta=1.0):
+    """Squared near 0, linear beyond beta."""
+    d = np.abs(x - target)
+    return reduced(np.where(d < beta, d * d / 2 / beta, d - beta / 2), reduction)
+
+
+def huber_loss(x, target, reduction="mean", delta=1.0):
+    """Squared near 0, linear beyond delta."""
+    d = np.abs(x - target)
+    return reduced(np.where(d <= delta, d * d / 2, delta * (d - delta / 2)), reduction)
+
+
+def logit_loss(x, target, reduction="mean"):
+    """Cross entropy of the logistic function of x."""
+    return reduced(np.logaddexp(0, x) - x * target, reduction)
+
+
+def pairs(**options):
+    """Two tensors of one shape, under each reduction."""
+    return [S((3, 4), (3, 4), reduction=how, **options) for how in ("mean", "sum", "none")]
+
+
 def classes(*shape):
     """Targets among three classes, 0 to 2."""
     return X(shape, 0, 2, dtype="int64")
@@ -98,10 +120,13 @@ OPS = [
     Op("nn.functional.nll_loss", nll_loss, WEIGHTED, FLOATING, grad=False),
     Op("nn.functional.cross_entropy", cross_entropy, [*TARGETS, *SOFT, *SMOOTH], FLOATING, rtol=2),
     Op("nn.functional.cross_entropy", cross_entropy, [*WEIGHTED, *SMOOTH_WEIGHTED], FLOATING, grad=False, rtol=2),
+    Op("nn.functional.mse_loss", mse_loss, pairs(), FLOATING),
+    Op("nn.functional.smooth_l1_loss", smooth_l1_loss, [*pairs(), *pairs(beta=0.5)], FLOATING),
+    Op("nn.functional.huber_loss", huber_loss, [*pairs(), *pairs(delta=0.5)], FLOATING),
     Op(
-        "nn.functional.mse_loss",
-        mse_loss,
-        [S((3, 4), (3, 4)), S((3, 4), (3, 4), reduction="sum"), S((3, 4), (3, 4), reduction="none")],
+        "nn.functional.binary_cross_entropy_with_logits",
+        logit_loss,
+        [S((3, 4), X((3, 4), 0, 1), reduction=how) for how in ("mean", "sum", "none")],
         FLOATING,
     ),
 ]

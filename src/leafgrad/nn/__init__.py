@@ -5,10 +5,12 @@ from leafgrad.nn import init as init
 from leafgrad.nn import modules as modules
 from leafgrad.nn import utils as utils
 from leafgrad.nn.activation import *
+from leafgrad.nn.batchnorm import *
 from leafgrad.nn.container import *
 from leafgrad.nn.conv import *
 from leafgrad.nn.dropout import *
 from leafgrad.nn.flatten import *
+from leafgrad.nn.instancenorm import *
 from leafgrad.nn.linear import *
 from leafgrad.nn.loss import *
 from leafgrad.nn.module import Module as Module

@@ -54,6 +54,13 @@ from leafgrad.nn._functional_pool import (
     max_unpool2d,
     max_unpool3d,
     unfold,
+from leafgrad.nn._functional_norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +82,7 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -96,6 +104,7 @@ __all__ = [
     "fold",
     "gelu",
     "glu",
+    "group_norm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
@@ -103,12 +112,14 @@ __all__ = [
     "hardtanh",
     "hardtanh_",
     "huber_loss",
+    "instance_norm",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "lp_pool1d",
@@ -134,6 +145,7 @@ __all__ = [
     "relu",
     "relu6",
     "relu_",
+    "rms_norm",
     "rrelu",
     "rrelu_",
     "selu",
@@ -527,17 +539,6 @@ def embedding(
     return _core.embedding(weight, input, padding_idx, scale_grad_by_freq, False)
 
 
-def layer_norm(
-    input: Tensor,
-    normalized_shape: list[int] | tuple[int, ...],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-05,
-) -> Tensor:
-    """``(x - mean) / sqrt(variance + eps) * weight + bias``, with moments of the last dims, `normalized_shape`."""
-    return _core.layer_norm(input, normalized_shape, weight, bias, eps)
-
-
 def normalize(
     input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12, out: Tensor | None = None
 ) -> Tensor:
@@ -686,10 +687,9 @@ def smooth_l1_loss(
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     reduction = _legacy_reduction(size_average, reduce, reduction)
     _warn_of_sizes(input, target)
-    distance = (input - target).abs()
     if beta == 0:
-        return _reduce(distance, reduction)
-    return _reduce(_core.where(distance < beta, distance.square() * (0.5 / beta), distance - 0.5 * beta), reduction)
+        return _reduce((input - target).abs(), reduction)
+    return _core.smooth_l1_loss(input, target, reduction=reduction, beta=beta)
 
 
 def huber_loss(
@@ -702,9 +702,11 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _warn_of_sizes(input, target, weight)
+    if weight is None:
+        return _core.huber_loss(input, target, reduction=reduction, delta=delta)
     distance = (input - target).abs()
     loss = _core.where(distance <= delta, 0.5 * distance.square(), delta * (distance - 0.5 * delta))
-    return _reduce(loss if weight is None else loss * weight, reduction)
+    return _reduce(loss * weight, reduction)
 
 
 class _BinaryCrossEntropy(Function):
@@ -776,6 +778,8 @@ def binary_cross_entropy_with_logits(
     reduction = _legacy_reduction(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.size()}) must be the same as input size ({input.size()})")
+    if weight is None and pos_weight is None and target.dtype == input.dtype:
+        return _core._logit_loss(input, target, reduction=reduction)
     positive = 1 if pos_weight is None else (pos_weight - 1) * target + 1
     loss = (1 - target) * input - positive * logsigmoid(input)
     return _reduce(loss if weight is None else loss * weight, reduction)

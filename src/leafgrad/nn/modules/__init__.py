@@ -3,11 +3,26 @@
 import sys
 
 from leafgrad.nn import activation, container, conv, dropout, flatten, linear, loss, module, norm, pooling, sparse
+from leafgrad.nn import (
+    activation,
+    batchnorm,
+    container,
+    dropout,
+    flatten,
+    instancenorm,
+    linear,
+    loss,
+    module,
+    norm,
+    sparse,
+)
 from leafgrad.nn.activation import *
+from leafgrad.nn.batchnorm import *
 from leafgrad.nn.container import *
 from leafgrad.nn.conv import *
 from leafgrad.nn.dropout import *
 from leafgrad.nn.flatten import *
+from leafgrad.nn.instancenorm import *
 from leafgrad.nn.linear import *
 from leafgrad.nn.loss import *
 from leafgrad.nn.module import *
@@ -18,10 +33,12 @@ from leafgrad.nn.sparse import *
 normalization = norm
 _families = {
     "activation": activation,
+    "batchnorm": batchnorm,
     "container": container,
     "conv": conv,
     "dropout": dropout,
     "flatten": flatten,
+    "instancenorm": instancenorm,
     "linear": linear,
     "loss": loss,
     "module": module,
