@@ -1,4 +1,4 @@
-// Small enumerations among the parameters of kernels.
+// Small enumerations and structs among the parameters of kernels.
 #pragma once
 
 #include <cstdint>
@@ -7,5 +7,14 @@ namespace lg {
 
 enum class ScatterReduce : uint8_t { None, Add, Multiply, Maximum, Minimum };
 enum class Distribution : uint8_t { Uniform, Bernoulli, Exponential, Geometric, Cauchy, LogNormal };
+enum class Cell : uint8_t { Lstm, Gru, Tanh, Relu };
+
+/// The course of a recurrent layer over sequences of different lengths, the longest first.
+struct Recurrence {
+  Cell cell;
+  bool reverse;  // from the last step to the first
+  int64_t steps, batch, hidden;
+  const int64_t* begins;  // rows of step t: [begins[t], begins[t + 1]), the first of the batch
+};
 
 }  // namespace lg

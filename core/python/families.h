@@ -17,7 +17,8 @@
   X(loss)              \
   X(matmul)            \
   X(sort)              \
-  X(random)
+  X(random)            \
+  X(recurrent)
 
 namespace lg {
 #define X(family) void def_##family(Ops& ops);

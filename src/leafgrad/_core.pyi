@@ -3481,3 +3481,18 @@ def dropout(input: Tensor, p: _float, train: _bool, *, out: Tensor | None = None
 
 def dropout_(input: Tensor, p: _float, train: _bool) -> Tensor:
     """dropout in place."""
+
+def _recurrent(
+    mode: str,
+    input: Tensor,
+    batch_sizes: _int | Sequence[_int],
+    hx: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    cx: Tensor | None = None,
+    bias_ih: Tensor | None = None,
+    bias_hh: Tensor | None = None,
+    weight_hr: Tensor | None = None,
+    reverse: _bool = False,
+) -> tuple[Tensor, ...]:
+    """One recurrent layer in one direction: its output, and the last hidden (and cell) state."""

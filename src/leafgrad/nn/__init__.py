@@ -14,4 +14,5 @@ from leafgrad.nn.module import Module as Module
 from leafgrad.nn.norm import *
 from leafgrad.nn.parameter import Buffer as Buffer
 from leafgrad.nn.parameter import Parameter as Parameter
+from leafgrad.nn.rnn import *
 from leafgrad.nn.sparse import *

@@ -2,7 +2,7 @@
 
 import sys
 
-from leafgrad.nn import activation, container, dropout, flatten, linear, loss, module, norm, sparse
+from leafgrad.nn import activation, container, dropout, flatten, linear, loss, module, norm, rnn, sparse
 from leafgrad.nn.activation import *
 from leafgrad.nn.container import *
 from leafgrad.nn.dropout import *
@@ -11,6 +11,7 @@ from leafgrad.nn.linear import *
 from leafgrad.nn.loss import *
 from leafgrad.nn.module import *
 from leafgrad.nn.norm import *
+from leafgrad.nn.rnn import *
 from leafgrad.nn.sparse import *
 
 normalization = norm
@@ -23,6 +24,7 @@ _families = {
     "loss": loss,
     "module": module,
     "normalization": norm,
+    "rnn": rnn,
     "sparse": sparse,
 }
 sys.modules.update({f"{__name__}.{name}": family for name, family in _families.items()})
