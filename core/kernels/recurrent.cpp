@@ -220,20 +220,4 @@ void recurrent_backward(const Recurrence& r, Strided dgates, Strided dhidden, St
   });
 }
 
-/// c[m, n] = a^T b, the sum over the rows of both, of which there are many more than m or n.  All contiguous; a row of b
-/// is a multiple of a vector.  A block of a and one of b stay in a nearer cache while their product is added to c.
-void sum_of_outer(Strided c, Strided a, Strided b) {
-  constexpr int64_t columns = 64, depth = 256;  // 64 KiB of a, and 128 KiB of b if n is 128
-  const int64_t m = c.sizes[0], n = c.sizes[1], rows = a.sizes[0];
-  dispatch_whole(c.dtype, [&]<class T>() {
-    const int64_t grain = round_up(std::max(columns, least_work / (rows * n + 1)), columns);
-    parallel_for(m, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i += columns)
-        for (int64_t l = 0; l < rows; l += depth)
-          tile_product(std::min(columns, end - i), n, std::min(depth, rows - l), {a.as<const T>() + l * m + i, 1, m},
-                       right_rows(b.as<const T>() + l * n, n), c.as<T>() + i * n, n, l > 0);
-    });
-  });
-}
-
 }  // namespace lg::LG_ISA

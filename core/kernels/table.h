@@ -87,7 +87,10 @@ class Generator;
   X(recurrent_backward,                                                                                                \
     (const Recurrence& r, Strided dgates, Strided dhidden, Strided previous, Strided dh, Strided dc, Strided g,        \
      Strided gates, Strided cells, Strided out, Strided h, Strided c, Strided weight))                                 \
-  X(sum_of_outer, (Strided c, Strided a, Strided b)) /* c = a^T b; rows of b a multiple of 64 bytes */
+  /* attention.cpp: float32, float64 */                                                                                 \
+  X(attention, (Strided out, Strided lse, Strided q, Strided k, Strided v, Strided mask, double scale, bool causal))   \
+  X(attention_backward, (Strided dq, Strided dk, Strided dv, Strided g, Strided q, Strided k, Strided v, Strided out,  \
+                         Strided lse, Strided mask, double scale, bool causal))
 
 struct Kernels {
 #define X(name, parameters) void(*name) parameters;

@@ -169,14 +169,6 @@ Forward run(const Layer& layer, const Tensors& in) {
   return f;
 }
 
-/// d^T x, for matrices of many rows.
-Tensor sum_of_outer(const Tensor& d, const Tensor& x) {
-  if (x.size(1) * itemsize(x.dtype()) % 64 || x.size(0) == 0) return mm(t(d), x);
-  const Tensor w = make_tensor({d.size(1), x.size(1)}, x.dtype(), x.device());
-  w.kernels().sum_of_outer(w.strided(), d.strided(), x.strided());
-  return w;
-}
-
 /// What the fast rule keeps of the forward pass.
 struct Kept {
   Tensor out, gates, cells;
@@ -200,8 +192,8 @@ Grads slopes(const Layer& layer, const Tensors& in, const Kept& kept, const Grad
   if (need[X]) grads[X] = reshape(mm(dgates, in[WeightX]), in[X].sizes());
   if (need[H]) grads[H] = dh;
   if (need[C]) grads[C] = dc;
-  if (need[WeightX]) grads[WeightX] = sum_of_outer(dgates, dense(reshape(in[X], {rows, in[X].size(-1)})));
-  if (need[WeightH]) grads[WeightH] = sum_of_outer(du, before);
+  if (need[WeightX]) grads[WeightX] = mm(t(dgates), reshape(in[X], {rows, in[X].size(-1)}));
+  if (need[WeightH]) grads[WeightH] = mm(t(du), before);
   if (need[BiasX]) grads[BiasX] = sum(dgates, {0}, false);
   if (need[BiasH]) grads[BiasH] = dhidden || !grads[BiasX] ? sum(du, {0}, false) : clone(grads[BiasX]);
   return grads;

@@ -18,7 +18,8 @@
   X(matmul)            \
   X(sort)              \
   X(random)            \
-  X(recurrent)
+  X(recurrent)         \
+  X(attention)
 
 namespace lg {
 #define X(family) void def_##family(Ops& ops);

@@ -3496,3 +3496,16 @@ def _recurrent(
     reverse: _bool = False,
 ) -> tuple[Tensor, ...]:
     """One recurrent layer in one direction: its output, and the last hidden (and cell) state."""
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: _float = 0.0,
+    is_causal: _bool = False,
+    *,
+    scale: _float | None = None,
+    enable_gqa: _bool = False,
+) -> Tensor:
+    """softmax(scale query key^T + attn_mask) value over the last two dimensions; scale: 1/sqrt(size) by default."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from leafgrad import _core
 from leafgrad._composites import cosine_similarity, pairwise_distance
-from leafgrad._core import gelu, linear
+from leafgrad._core import gelu, linear, scaled_dot_product_attention
 from leafgrad.autograd.function import Function
 from leafgrad.autograd.grad_mode import no_grad
 
@@ -64,6 +64,7 @@ __all__ = [
     "relu_",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",
