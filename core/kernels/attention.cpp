@@ -60,6 +60,11 @@ struct Sizes {
         values(v.sizes[v.ndim - 1]),
         scale(scale),
         causal(causal) {}
+  /// From one row of scores to the next: not a power of two, or the rows would compete for the same lines of the cache.
+  template <class T>
+  int64_t stride() const {
+    return round_up(std::min(keys, key_block), panel_width<T>) + lanes_of<T>;
+  }
   /// Keys that the queries before `end` see.
   int64_t seen(int64_t end) const { return causal ? std::min(keys, end) : keys; }
 };
@@ -188,6 +193,29 @@ void soften(T* s, int64_t n, T* m, T* l, T* out, int64_t width) {
   *m = top;
 }
 
+template <class T>
+void write_scaled(T* to, int64_t step, const T* from, int64_t n, T factor) {
+  if (step == 1)
+    for (int64_t d = 0; d < n; ++d) to[d] = from[d] * factor;
+  else
+    for (int64_t d = 0; d < n; ++d) to[d * step] = from[d] * factor;
+}
+
+/// Sum of the products of two rows, which are read a vector at a time if they are dense.
+template <class T>
+T dot(const T* a, int64_t a_step, const T* b, int64_t b_step, int64_t n) {
+  using V = typename Lanes<T>::type;
+  V sums = {};
+  int64_t d = 0;
+  if (a_step == 1 && b_step == 1)
+    for (; d + lanes_of<T> <= n; d += lanes_of<T>)
+      sums += *reinterpret_cast<const V*>(a + d) * *reinterpret_cast<const V*>(b + d);
+  T sum = 0;
+  for (int64_t l = 0; l < lanes_of<T>; ++l) sum += sums[l];
+  for (; d < n; ++d) sum += a[d * a_step] * b[d * b_step];
+  return sum;
+}
+
 template <class F>
 void dispatch_whole(DType dtype, F&& f) {
   dtype == DType::Float64 ? f.template operator()<double>() : f.template operator()<float>();
@@ -205,30 +233,29 @@ struct Forward {
   const DenseRows<T>& v;
   Mask<T> mask;
 
-  /// Queries [begin, end), at most a tile of them.  scores: tile_rows x key_block; sums: tile_rows x width of v.
+  /// Queries [begin, end), at most a tile of them.  scores: tile_rows rows; sums: as many of v's width.
   void tile(int64_t head, int64_t begin, int64_t end, T* scores, T* sums) const {
-    const int64_t rows = end - begin, width = v.width(), seen = s.seen(end);
+    const int64_t rows = end - begin, width = v.width(), seen = s.seen(end), stride = s.stride<T>();
     T m[tile_rows], l[tile_rows] = {};
     std::fill_n(m, rows, -math::infinity<T>);
     std::fill_n(sums, rows * width, T(0));
     for (int64_t first = 0; first < seen; first += key_block) {
       const int64_t n = std::min(key_block, seen - first), padded = round_up(n, panel_width<T>);
       tile_product(rows, padded, s.depth, {q.at(head) + begin * q.row(), q.row(), q.column()}, kt.at(head, first),
-                   scores, key_block, false);
+                   scores, stride, false);
       for (int64_t i = 0; i < rows; ++i) {
-        T* row = scores + i * key_block;
+        T* row = scores + i * stride;
         const int64_t own = std::clamp<int64_t>(s.seen(begin + i + 1) - first, 0, n);
         mask.apply(head, begin + i, first, row, own, T(s.scale));
         std::fill(row + own, row + padded, -math::infinity<T>);
         soften(row, padded, m + i, l + i, sums + i * width, width);
       }
-      tile_product(rows, width, n, {scores, key_block, 1}, v.at(head, first), sums, width, true);
+      tile_product(rows, width, n, {scores, stride, 1}, v.at(head, first), sums, width, true);
     }
-    for (int64_t i = 0; i < rows; ++i) {
-      T* to = out.at(head) + (begin + i) * out.row();
+    T* to = out.at(head) + begin * out.row();
+    for (int64_t i = 0; i < rows; ++i, to += out.row()) {
       // A row that sees no key is zero, and so is all that comes back through it.
-      const T factor = l[i] == T(0) ? T(0) : T(1) / l[i];
-      for (int64_t d = 0; d < s.values; ++d) to[d * out.column()] = sums[i * width + d] * factor;
+      write_scaled(to, out.column(), sums + i * width, s.values, l[i] == T(0) ? T(0) : T(1) / l[i]);
       lse[head * s.queries + begin + i] = l[i] == T(0) ? math::infinity<T> : m[i] + std::log(l[i]);
     }
   }
@@ -249,19 +276,19 @@ struct Backward {
   Mask<T> mask;
 
   /// Room for a block of queries: weights and their slopes, then dq.
-  int64_t room() const { return query_block * (2 * key_block + q_rows.width()); }
+  int64_t room() const { return query_block * (2 * s.stride<T>() + q_rows.width()); }
 
   /// p and ds of queries [begin, begin + rows), at most a tile of them, against n keys from `first` on.
   void weights(int64_t head, int64_t begin, int64_t rows, int64_t first, int64_t n, const T* deltas, T* p,
                T* ds) const {
     const int64_t seen = std::clamp<int64_t>(s.seen(begin + rows) - first, 0, n), all = round_up(n, panel_width<T>);
-    const int64_t padded = round_up(seen, panel_width<T>);
+    const int64_t padded = round_up(seen, panel_width<T>), stride = s.stride<T>();
     tile_product(rows, padded, s.depth, {q.at(head) + begin * q.row(), q.row(), q.column()}, kt.at(head, first), p,
-                 key_block, false);
+                 stride, false);
     tile_product(rows, padded, s.values, {g.at(head) + begin * g.row(), g.row(), g.column()}, vt.at(head, first), ds,
-                 key_block, false);
+                 stride, false);
     for (int64_t i = 0; i < rows; ++i) {
-      T *pi = p + i * key_block, *di = ds + i * key_block;
+      T *pi = p + i * stride, *di = ds + i * stride;
       const int64_t own = std::clamp<int64_t>(s.seen(begin + i + 1) - first, 0, n);
       const T shift = lse[head * s.queries + begin + i], delta = deltas[i];
       mask.apply(head, begin + i, first, pi, own, T(s.scale));
@@ -274,50 +301,42 @@ struct Backward {
     }
   }
 
-  T delta(int64_t head, int64_t i) const {
-    const T *gi = g.at(head) + i * g.row(), *oi = out.at(head) + i * out.row();
-    T sum = 0;
-    for (int64_t d = 0; d < s.values; ++d) sum += gi[d * g.column()] * oi[d * out.column()];
-    return sum;
-  }
-
   /// Queries [begin, end), at most a block of them: writes dq, adds to dk and dv, whose rows are padded.
   void block(int64_t head, int64_t begin, int64_t end, T* scratch, T* dk, T* dv) const {
     const int64_t rows = end - begin, depth = q_rows.width(), values = g_rows.width(), seen = s.seen(end);
-    T *p = scratch, *ds = p + query_block * key_block, *sums = ds + query_block * key_block;
+    const int64_t stride = s.stride<T>();
+    T *p = scratch, *ds = p + query_block * stride, *sums = ds + query_block * stride;
     T deltas[query_block];
-    for (int64_t i = 0; i < rows; ++i) deltas[i] = delta(head, begin + i);
+    const T *gs = g.at(head) + begin * g.row(), *outs = out.at(head) + begin * out.row();
+    for (int64_t i = 0; i < rows; ++i)
+      deltas[i] = dot(gs + i * g.row(), g.column(), outs + i * out.row(), out.column(), s.values);
     std::fill_n(sums, rows * depth, T(0));
     for (int64_t first = 0; first < seen; first += key_block) {
       const int64_t n = std::min(key_block, seen - first);
       for (int64_t i = 0; i < rows; i += tile_rows)
-        weights(head, begin + i, std::min(tile_rows, rows - i), first, n, deltas + i, p + i * key_block,
-                ds + i * key_block);
-      tile_product(n, values, rows, {p, 1, key_block}, g_rows.at(head, begin), dv + first * values, values, true);
-      tile_product(n, depth, rows, {ds, 1, key_block}, q_rows.at(head, begin), dk + first * depth, depth, true);
-      tile_product(rows, depth, n, {ds, key_block, 1}, k_rows.at(head, first), sums, depth, true);
+        weights(head, begin + i, std::min(tile_rows, rows - i), first, n, deltas + i, p + i * stride,
+                ds + i * stride);
+      tile_product(n, values, rows, {p, 1, stride}, g_rows.at(head, begin), dv + first * values, values, true);
+      tile_product(n, depth, rows, {ds, 1, stride}, q_rows.at(head, begin), dk + first * depth, depth, true);
+      tile_product(rows, depth, n, {ds, stride, 1}, k_rows.at(head, first), sums, depth, true);
     }
     if (!dq.memory.data) return;
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t d = 0; d < s.depth; ++d)
-        dq.at(head)[(begin + i) * dq.row() + d * dq.column()] = sums[i * depth + d] * T(s.scale);
+    T* to = dq.at(head) + begin * dq.row();
+    for (int64_t i = 0; i < rows; ++i) write_scaled(to + i * dq.row(), dq.column(), sums + i * depth, s.depth, T(s.scale));
   }
 };
 
-/// to[i][d] = factor * the sum of `groups` matrices, one after the other from `from` on, rows `width` apart.
+/// to = factor * the sum of `groups` matrices, one after the other from `from` on, rows `width` apart; it is gathered in
+/// the first.
 template <class T>
-void write_sums(const Strided& to, int64_t head, int64_t width, const T* from, int64_t groups, T factor) {
+void write_sums(const Strided& to, int64_t head, int64_t width, T* from, int64_t groups, T factor) {
   if (!to.data) return;
   const Heads<T> heads(to);
-  const int64_t rows = to.sizes[to.ndim - 2], columns = to.sizes[to.ndim - 1];
-  for (int64_t i = 0; i < rows; ++i) {
-    T* row = heads.at(head) + i * heads.row();
-    for (int64_t d = 0; d < columns; ++d) {
-      T sum = 0;
-      for (int64_t group = 0; group < groups; ++group) sum += from[(group * rows + i) * width + d];
-      row[d * heads.column()] = sum * factor;
-    }
-  }
+  const int64_t rows = to.sizes[to.ndim - 2], columns = to.sizes[to.ndim - 1], size = rows * width;
+  for (int64_t group = 1; group < groups; ++group)
+    for (int64_t i = 0; i < size; ++i) from[i] += from[group * size + i];
+  T* row = heads.at(head);
+  for (int64_t i = 0; i < rows; ++i) write_scaled(row + i * heads.row(), heads.column(), from + i * width, columns, factor);
 }
 
 }  // namespace
@@ -333,10 +352,10 @@ void attention(Strided out, Strided lse, Strided q, Strided k, Strided v, Stride
     const Forward<T> forward{s, Heads<T>(out), lse.as<T>(), Heads<const T>(q), kt, rows, Mask<T>(mask)};
     const int64_t tasks = (s.queries + query_task - 1) / query_task, all = s.heads * tasks;
     const int64_t grain = grain_of(all, query_task * s.keys * (s.depth + s.values));
-    const int64_t room = tile_rows * (key_block + rows.width());
+    const int64_t room = tile_rows * (s.stride<T>() + rows.width());
     Scratch scratch(size_t((all + grain - 1) / grain * room) * sizeof(T));
     parallel_for(all, grain, [&](int64_t begin, int64_t end) {
-      T *scores = scratch.as<T>() + begin / grain * room, *sums = scores + tile_rows * key_block;
+      T *scores = scratch.as<T>() + begin / grain * room, *sums = scores + tile_rows * s.stride<T>();
       for (int64_t task = begin; task < end; ++task) {
         const int64_t first = task % tasks * query_task, last = std::min(s.queries, first + query_task);
         for (int64_t i = first; i < last; i += tile_rows)
