@@ -24,6 +24,8 @@
   X(sort)              \
   X(random)            \
   X(optim)
+  X(recurrent)         \
+  X(attention)
 
 namespace lg {
 #define X(family) void def_##family(Ops& ops);

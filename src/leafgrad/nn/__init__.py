@@ -18,4 +18,5 @@ from leafgrad.nn.norm import *
 from leafgrad.nn.parameter import Buffer as Buffer
 from leafgrad.nn.parameter import Parameter as Parameter
 from leafgrad.nn.pooling import *
+from leafgrad.nn.rnn import *
 from leafgrad.nn.sparse import *

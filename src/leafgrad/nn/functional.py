@@ -23,6 +23,7 @@ from leafgrad._core import (
     gelu,
     linear,
 )
+from leafgrad._core import gelu, linear, scaled_dot_product_attention
 from leafgrad.autograd.function import Function
 from leafgrad.autograd.grad_mode import no_grad
 from leafgrad.nn._functional_embedding import embedding_bag
@@ -148,6 +149,7 @@ __all__ = [
     "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",

@@ -16,6 +16,7 @@ from leafgrad.nn import (
     norm,
     sparse,
 )
+from leafgrad.nn import activation, container, dropout, flatten, linear, loss, module, norm, rnn, sparse
 from leafgrad.nn.activation import *
 from leafgrad.nn.batchnorm import *
 from leafgrad.nn.container import *
@@ -28,6 +29,7 @@ from leafgrad.nn.loss import *
 from leafgrad.nn.module import *
 from leafgrad.nn.norm import *
 from leafgrad.nn.pooling import *
+from leafgrad.nn.rnn import *
 from leafgrad.nn.sparse import *
 
 normalization = norm
@@ -44,6 +46,7 @@ _families = {
     "module": module,
     "normalization": norm,
     "pooling": pooling,
+    "rnn": rnn,
     "sparse": sparse,
 }
 sys.modules.update({f"{__name__}.{name}": family for name, family in _families.items()})
