@@ -25,7 +25,7 @@ help:
 	@echo 'make lint      what CI checks of form: ruff, clang-format, mypy, stubs up to date'
 	@echo 'make format    let ruff and clang-format write'
 	@echo 'make stubs     write src/leafgrad/_core.pyi from the built core'
-	@echo 'make bench     benchmarks of small operations;  ARGS="--only import"'
+	@echo 'make bench     times and memory beside PyTorch;  ARGS="--only tiny"'
 	@echo 'make sanitize  build with AddressSanitizer and UBSan, and run the tests under them'
 	@echo 'make wheel     a wheel in dist/'
 	@echo 'make clean     remove everything that was built, the environments too'
@@ -65,7 +65,7 @@ stubs: $(VENV)/.dev
 	$(bin)/python tools/stubs.py
 
 bench: $(VENV)/.demo
-	$(bin)/python -m benchmarks.tiny $(ARGS)
+	$(bin)/python -m benchmarks $(ARGS)
 
 wheel: $(VENV)/.made
 	$(bin)/pip wheel --quiet --no-build-isolation --no-deps --wheel-dir $(DIST) .

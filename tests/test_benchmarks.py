@@ -1,46 +1,46 @@
-"""The benchmarks measure what they say: every workload runs, and the figures follow from the samples."""
+"""The benchmarks measure what they say: workloads run, figures follow from samples, wrong results are found."""
 
-import json
-import subprocess
-import sys
 
 import pytest
 
 import leafgrad
-from benchmarks import harness, tiny
+from benchmarks import harness, report, workload
 
 pytestmark = pytest.mark.leafgrad_only
 
+SMALL = [item for item in workload.everything() if item.group in ("tiny", "small")]
 
-@pytest.mark.parametrize("name", tiny.suite.workloads)
-def test_every_workload_runs_and_leaves_no_gradient_behind(name):
-    call = tiny.suite.workloads[name].make(leafgrad)
-    assert call() is None and call() is None
+
+def item(**changes):
+    arguments = dict(
+        name="name", make=lambda torch: None, demand=5, tuned=None, per=1, moves=0, flops=0, tolerance=1e-5
+    )
+    return workload.Workload(**arguments | dict(kind=workload.TIME, unit="s", rounds=None) | changes)
+
+
+@pytest.mark.parametrize("small", SMALL, ids=lambda small: small.name)
+def test_every_small_workload_gives_the_same_each_time(small):
+    step = small.make(leafgrad)
+    first, second = ([*result] if isinstance(result, tuple) else [result] for result in (step(), step()))
+    assert first and all(isinstance(tensor, leafgrad.Tensor) for tensor in first + second)
+
+
+def test_names_are_unique_within_a_group_and_no_group_is_empty():
+    items = workload.everything()
+    assert {item.group for item in items} == set(workload.GROUPS)
+    assert len({(item.group, item.name) for item in items}) == len(items)
 
 
 def test_ratio_spread_and_verdict_follow_from_the_samples():
-    result = harness.Result("name", 5, {"torch": [10.0, 12.0, 11.0, 40.0], "leafgrad": [2.0, 2.0, 2.0, 2.0]})
-    assert result.median("torch") == 11.5 and result.ratio == 5.75 and result.met is True
+    samples = {"torch": [10.0, 12.0, 11.0, 40.0], "leafgrad": [2.0, 2.0, 2.0, 2.0], "tuned": [1.0, 1.0, 1.0, 1.0]}
+    result = harness.Result(item(tuned=1), samples)
+    assert result.median("torch") == 11.5 and result.ratio() == 5.75 and result.met() is True
     assert result.spread("leafgrad") == 0
-    assert harness.Result("name", 6, result.seconds).met is False
+    assert result.ratio("tuned") == 0.5 and result.met("tuned") is False
+    assert harness.Result(item(demand=6), samples).met() is False
 
 
-def test_without_pytorch_leafgrads_time_stands_alone():
-    result = harness.Result("name", 5, {"leafgrad": [2e-6, 2e-6, 2e-6, 2e-6]})
-    assert result.ratio is None and result.met is None
-    assert harness.cells(result) == ("name", "-", "2 µs", "-", "5", "0%")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"), [(2.5, "2.5 s"), (0.0213, "21.3 ms"), (4.2e-5, "42 µs"), (2.61e-7, "261 ns"), (None, "-")]
-)
-def test_durations_are_shown_with_their_unit(seconds, shown):
-    assert harness.duration(seconds) == shown
-
-
-def test_the_command_gives_json_with_every_sample():
-    words = [sys.executable, "-m", "benchmarks.tiny", "--only", "a * 2", "--json"]
-    done = subprocess.run(words, cwd=harness.ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    (result,) = json.loads(done.stdout)["results"]
-    assert result["name"] == "a * 2, recording" and len(result["seconds"]["leafgrad"]) == harness.ROUNDS
+def test_without_pytorch_leafgrads_figure_stands_alone():
+    result = harness.Result(item(), {"leafgrad": [2e-6, 2e-6, 2e-6, 2e-6]}, {"leafgrad": 3 * 2**20})
+    assert result.ratio() is None and result.met() is None
+    assert report.rows(result, None) == [("name", "-", "2 µs", "-", "5", "0%", "- / 3", "")]
