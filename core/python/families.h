@@ -23,7 +23,7 @@
   X(pad)               \
   X(sort)              \
   X(random)            \
-  X(optim)
+  X(optim)             \
   X(recurrent)         \
   X(attention)
 

@@ -3848,3 +3848,31 @@ def _adam_step(
     decoupled: _bool,
 ) -> Size:
     """A step of optim.Adam in place; gives the positions of parameters that it left alone."""
+
+def _recurrent(
+    mode: str,
+    input: Tensor,
+    batch_sizes: _int | Sequence[_int],
+    hx: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    cx: Tensor | None = None,
+    bias_ih: Tensor | None = None,
+    bias_hh: Tensor | None = None,
+    weight_hr: Tensor | None = None,
+    reverse: _bool = False,
+) -> tuple[Tensor, ...]:
+    """One recurrent layer in one direction: its output, and the last hidden (and cell) state."""
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: _float = 0.0,
+    is_causal: _bool = False,
+    *,
+    scale: _float | None = None,
+    enable_gqa: _bool = False,
+) -> Tensor:
+    """softmax(scale query key^T + attn_mask) value over the last two dimensions; scale: 1/sqrt(size) by default."""

@@ -22,11 +22,19 @@ from leafgrad._core import (
     conv_transpose3d,
     gelu,
     linear,
+    scaled_dot_product_attention,
 )
-from leafgrad._core import gelu, linear, scaled_dot_product_attention
 from leafgrad.autograd.function import Function
 from leafgrad.autograd.grad_mode import no_grad
 from leafgrad.nn._functional_embedding import embedding_bag
+from leafgrad.nn._functional_norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
 from leafgrad.nn._functional_pad import pad
 from leafgrad.nn._functional_pool import (
     adaptive_avg_pool1d,
@@ -55,13 +63,6 @@ from leafgrad.nn._functional_pool import (
     max_unpool2d,
     max_unpool3d,
     unfold,
-from leafgrad.nn._functional_norm import (
-    batch_norm,
-    group_norm,
-    instance_norm,
-    layer_norm,
-    local_response_norm,
-    rms_norm,
 )
 
 if TYPE_CHECKING:

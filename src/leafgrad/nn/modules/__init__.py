@@ -2,11 +2,11 @@
 
 import sys
 
-from leafgrad.nn import activation, container, conv, dropout, flatten, linear, loss, module, norm, pooling, sparse
 from leafgrad.nn import (
     activation,
     batchnorm,
     container,
+    conv,
     dropout,
     flatten,
     instancenorm,
@@ -14,9 +14,10 @@ from leafgrad.nn import (
     loss,
     module,
     norm,
+    pooling,
+    rnn,
     sparse,
 )
-from leafgrad.nn import activation, container, dropout, flatten, linear, loss, module, norm, rnn, sparse
 from leafgrad.nn.activation import *
 from leafgrad.nn.batchnorm import *
 from leafgrad.nn.container import *
