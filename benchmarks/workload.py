@@ -16,7 +16,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-GROUPS = ("tiny", "elementwise", "package")
+GROUPS = (
+    "tiny",
+    "small",
+    "elementwise",
+    "matmul",
+    "training",
+    "sequence",
+    "indexing",
+    "optimizers",
+    "memory",
+    "package",
+)
 
 MI = 2**20
 MiB = 2**20
