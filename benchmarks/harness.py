@@ -109,11 +109,11 @@ def measure_times(result: Result, files: dict[str, Path], threads: int, rounds: 
 
 
 def measure_peaks(result: Result, files: dict[str, Path], threads: int, rounds: int) -> None:
-    """A fresh process each round: what a library keeps of one step would make the next one look small."""
+    """A fresh process each round: what a library keeps of one measurement would make the next one look small."""
     for _ in range(rounds):
         for name in result.samples:
             with Worker(result.workload, name, threads) as worker:
-                answer = attempt(result, name, lambda worker=worker, name=name: worker.ask(first=str(files[name])))
+                answer = attempt(result, name, lambda worker=worker, name=name: worker.ask(settled=str(files[name])))
             if answer is not None:
                 result.samples[name].append(answer["peak"])
                 result.counted = answer["counted"] or result.counted
@@ -238,8 +238,8 @@ def serve(module: str, name: str, library: str, threads: int) -> None:
                     answer = subject.prepare(file)
                 case {"turn": _}:
                     answer = subject.turn()
-                case {"first": file}:
-                    answer = subject.first(file)
+                case {"settled": file}:
+                    answer = subject.settled(file)
         except Exception as error:
             answer = {"error": one_line(error)}
         print(json.dumps(answer), file=answers, flush=True)
@@ -267,9 +267,10 @@ class Subject:
         seconds = seconds_of(self.step, self.calls) / self.calls / self.item.per
         return {"seconds": seconds, "peak": beyond(self.imported)}
 
-    def first(self, file: str) -> dict[str, Any]:
-        """By how much the first step raises the resident memory above what making the data left."""
+    def settled(self, file: str) -> dict[str, Any]:
+        """By how much a step, after a first one, raises the resident memory above what making the data left."""
         before, counted = resident(), counters(self.torch)
+        self.step()
         forget_peak()
         computed = self.step()
         answer = {"peak": beyond(before), "counted": None}

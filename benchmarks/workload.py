@@ -16,14 +16,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-GROUPS = ("tiny", "elementwise", "package")
+GROUPS = (
+    "tiny",
+    "small",
+    "elementwise",
+    "matmul",
+    "training",
+    "sequence",
+    "indexing",
+    "optimizers",
+    "memory",
+    "package",
+)
 
 MI = 2**20
 MiB = 2**20
 TOLERANCE = 1e-5
 
 TIME = "time"  # seconds of one step, many steps in a process that stays
-PEAK = "peak"  # bytes by which the first step of a process raises its resident memory at most
+PEAK = "peak"  # bytes by which a step raises the resident memory of a process that has just made its data
 FACT = "fact"  # a number about the library: the function takes its name and returns it
 
 
