@@ -5,6 +5,7 @@ from leafgrad.nn import init as init
 from leafgrad.nn import modules as modules
 from leafgrad.nn import utils as utils
 from leafgrad.nn.activation import *
+from leafgrad.nn.attention import *
 from leafgrad.nn.container import *
 from leafgrad.nn.dropout import *
 from leafgrad.nn.flatten import *
@@ -16,3 +17,4 @@ from leafgrad.nn.parameter import Buffer as Buffer
 from leafgrad.nn.parameter import Parameter as Parameter
 from leafgrad.nn.rnn import *
 from leafgrad.nn.sparse import *
+from leafgrad.nn.transformer import *

@@ -16,6 +16,7 @@ from leafgrad._composites import cosine_similarity, pairwise_distance
 from leafgrad._core import gelu, linear, scaled_dot_product_attention
 from leafgrad.autograd.function import Function
 from leafgrad.autograd.grad_mode import no_grad
+from leafgrad.nn._functional_attention import multi_head_attention_forward
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ __all__ = [
     "logsigmoid",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "nll_loss",
     "normalize",
     "one_hot",

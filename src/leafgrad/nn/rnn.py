@@ -282,9 +282,7 @@ class RNNBase(Module):
         self._check_dims(input)
         if hx is not None and not isinstance(input, PackedSequence) and hx.dim() != input.dim():
             kind = "unbatched 2-D" if input.dim() == 2 else "batched 3-D"
-            raise RuntimeError(
-                f"For {kind} input, hx should also be {input.dim()}-D but got {hx.dim()}-D tensor"
-            )
+            raise RuntimeError(f"For {kind} input, hx should also be {input.dim()}-D but got {hx.dim()}-D tensor")
         out, h, _ = self._forward(input, None if hx is None else (hx,))
         return out, h
 
@@ -403,7 +401,7 @@ class RNNCellBase(Module):
         return text
 
     def _step(self, mode: str, input: Tensor, states: dict[str, Tensor | None]) -> list[Tensor]:
-        """One step: the new states.  Each state is ``(batch, hidden_size)``, or None for zeros; batch may be missing."""
+        """The new states; a state is ``(batch, hidden_size)``, or None for zeros, and batch may be missing."""
         name = type(self).__name__
         if input.dim() not in (1, 2):
             raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead")
@@ -419,9 +417,7 @@ class RNNCellBase(Module):
             raise RuntimeError(f"input has inconsistent input_size: got {x.shape[1]} expected {self.input_size}")
         for i, s in enumerate(given):
             if s.shape[0] != x.shape[0]:
-                raise RuntimeError(
-                    f"Input batch size {x.shape[0]} doesn't match hidden{i} batch size {s.shape[0]}"
-                )
+                raise RuntimeError(f"Input batch size {x.shape[0]} doesn't match hidden{i} batch size {s.shape[0]}")
             if s.shape[-1] != self.hidden_size:
                 raise RuntimeError(
                     f"hidden{i} has inconsistent hidden_size: got {s.shape[-1]}, expected {self.hidden_size}"

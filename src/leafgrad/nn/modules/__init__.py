@@ -2,8 +2,22 @@
 
 import sys
 
-from leafgrad.nn import activation, container, dropout, flatten, linear, loss, module, norm, rnn, sparse
+from leafgrad.nn import (
+    activation,
+    attention,
+    container,
+    dropout,
+    flatten,
+    linear,
+    loss,
+    module,
+    norm,
+    rnn,
+    sparse,
+    transformer,
+)
 from leafgrad.nn.activation import *
+from leafgrad.nn.attention import *
 from leafgrad.nn.container import *
 from leafgrad.nn.dropout import *
 from leafgrad.nn.flatten import *
@@ -13,6 +27,7 @@ from leafgrad.nn.module import *
 from leafgrad.nn.norm import *
 from leafgrad.nn.rnn import *
 from leafgrad.nn.sparse import *
+from leafgrad.nn.transformer import *
 
 normalization = norm
 _families = {
@@ -26,5 +41,6 @@ _families = {
     "normalization": norm,
     "rnn": rnn,
     "sparse": sparse,
+    "transformer": transformer,
 }
 sys.modules.update({f"{__name__}.{name}": family for name, family in _families.items()})

@@ -215,7 +215,9 @@ def pad_sequence(
     if padding_side not in ("left", "right"):
         raise RuntimeError(f'Expected padding_side to be one of left or right, but got "{padding_side}".')
     if not isinstance(sequences, Tensor) and not hasattr(sequences, "__iter__"):
-        raise RuntimeError(f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}")
+        raise RuntimeError(
+            f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}"
+        )
     rows = sequences.unbind(0) if isinstance(sequences, Tensor) else tuple(sequences)
     if not rows:
         raise RuntimeError("received an empty list of sequences")
