@@ -60,10 +60,10 @@ struct Sizes {
         values(v.sizes[v.ndim - 1]),
         scale(scale),
         causal(causal) {}
-  /// From one row of scores to the next: not a power of two, or the rows would compete for the same lines of the cache.
+  /// From one row of scores to the next.
   template <class T>
   int64_t stride() const {
-    return round_up(std::min(keys, key_block), panel_width<T>) + lanes_of<T>;
+    return round_up(std::min(keys, key_block), panel_width<T>);
   }
   /// Keys that the queries before `end` see.
   int64_t seen(int64_t end) const { return causal ? std::min(keys, end) : keys; }
