@@ -1,7 +1,7 @@
 // Attention by blocks:  out = softmax(scale q k^T + mask) v, without the matrix of all weights.
 //
-// A tile of query rows meets one block of keys after the other.  It keeps the greatest score m of each row and the sum l
-// of e**(score - m), and rescales both, and the output so far, when a block brings a greater one (Milakov and
+// A tile of query rows meets one block of keys after the other.  It keeps the greatest score m of each row and the sum
+// l of e**(score - m), and rescales both, and the output so far, when a block brings a greater one (Milakov and
 // Gimelshein, "Online normalizer calculation for softmax", 2018; Dao et al., "FlashAttention", 2022).  What is kept for
 // backward is m + log l for each row, from which the weights are computed once more.  k^T, and in backward v^T, are
 // packed into panels once for each head; all else is read where it lies.  See docs/design/attention.md.
@@ -17,12 +17,12 @@
 namespace lg::LG_ISA {
 namespace {
 
-constexpr int64_t key_block = 512;       // scores of a tile of rows against a block of keys stay in the nearest cache
-constexpr int64_t query_block = 32;      // rows of backward's blocks: enough depth for the sums into dk and dv
-constexpr int64_t query_task = 64;       // rows of a task of forward
-constexpr int64_t least_work = 500000;   // multiplications of a chunk
-constexpr int64_t most_chunks = 256;     // each has room of its own
-constexpr int64_t least_tasks = 8;       // backward splits the queries of a head if there are fewer heads
+constexpr int64_t key_block = 512;      // scores of a tile of rows against a block of keys stay in the nearest cache
+constexpr int64_t query_block = 32;     // rows of backward's blocks: enough depth for the sums into dk and dv
+constexpr int64_t query_task = 64;      // rows of a task of forward
+constexpr int64_t least_work = 500000;  // multiplications of a chunk
+constexpr int64_t most_chunks = 256;    // each has room of its own
+constexpr int64_t least_tasks = 8;      // backward splits the queries of a head if there are fewer heads
 
 /// Tasks of a chunk, when each takes `work` multiplications.
 int64_t grain_of(int64_t tasks, int64_t work) {
@@ -60,10 +60,10 @@ struct Sizes {
         values(v.sizes[v.ndim - 1]),
         scale(scale),
         causal(causal) {}
-  /// From one row of scores to the next: not a power of two, or the rows would compete for the same lines of the cache.
+  /// From one row of scores to the next.
   template <class T>
   int64_t stride() const {
-    return round_up(std::min(keys, key_block), panel_width<T>) + lanes_of<T>;
+    return round_up(std::min(keys, key_block), panel_width<T>);
   }
   /// Keys that the queries before `end` see.
   int64_t seen(int64_t end) const { return causal ? std::min(keys, end) : keys; }
@@ -314,20 +314,20 @@ struct Backward {
     for (int64_t first = 0; first < seen; first += key_block) {
       const int64_t n = std::min(key_block, seen - first);
       for (int64_t i = 0; i < rows; i += tile_rows)
-        weights(head, begin + i, std::min(tile_rows, rows - i), first, n, deltas + i, p + i * stride,
-                ds + i * stride);
+        weights(head, begin + i, std::min(tile_rows, rows - i), first, n, deltas + i, p + i * stride, ds + i * stride);
       tile_product(n, values, rows, {p, 1, stride}, g_rows.at(head, begin), dv + first * values, values, true);
       tile_product(n, depth, rows, {ds, 1, stride}, q_rows.at(head, begin), dk + first * depth, depth, true);
       tile_product(rows, depth, n, {ds, stride, 1}, k_rows.at(head, first), sums, depth, true);
     }
     if (!dq.memory.data) return;
     T* to = dq.at(head) + begin * dq.row();
-    for (int64_t i = 0; i < rows; ++i) write_scaled(to + i * dq.row(), dq.column(), sums + i * depth, s.depth, T(s.scale));
+    for (int64_t i = 0; i < rows; ++i)
+      write_scaled(to + i * dq.row(), dq.column(), sums + i * depth, s.depth, T(s.scale));
   }
 };
 
-/// to = factor * the sum of `groups` matrices, one after the other from `from` on, rows `width` apart; it is gathered in
-/// the first.
+/// to = factor * the sum of `groups` matrices, one after the other from `from` on, rows `width` apart; it is gathered
+/// in the first.
 template <class T>
 void write_sums(const Strided& to, int64_t head, int64_t width, T* from, int64_t groups, T factor) {
   if (!to.data) return;
@@ -336,13 +336,14 @@ void write_sums(const Strided& to, int64_t head, int64_t width, T* from, int64_t
   for (int64_t group = 1; group < groups; ++group)
     for (int64_t i = 0; i < size; ++i) from[i] += from[group * size + i];
   T* row = heads.at(head);
-  for (int64_t i = 0; i < rows; ++i) write_scaled(row + i * heads.row(), heads.column(), from + i * width, columns, factor);
+  for (int64_t i = 0; i < rows; ++i)
+    write_scaled(row + i * heads.row(), heads.column(), from + i * width, columns, factor);
 }
 
 }  // namespace
 
-/// All have the same leading dimensions, of which inputs may repeat some (stride 0).  lse: a number for each query, dense.
-/// mask: null, bool, or of q's dtype; expanded to (..., queries, keys).
+/// All have the same leading dimensions, of which inputs may repeat some (stride 0).  lse: a number for each query,
+/// dense. mask: null, bool, or of q's dtype; expanded to (..., queries, keys).
 void attention(Strided out, Strided lse, Strided q, Strided k, Strided v, Strided mask, double scale, bool causal) {
   const Sizes s(q, v, scale, causal);
   if (out.numel() == 0) return;
@@ -365,8 +366,8 @@ void attention(Strided out, Strided lse, Strided q, Strided k, Strided v, Stride
   });
 }
 
-/// Null data: not wanted.  The queries of a head are dealt out to several tasks where there are few heads; each has sums
-/// of its own for dk and dv, added in their order at the end.
+/// Null data: not wanted.  The queries of a head are dealt out to several tasks where there are few heads; each has
+/// sums of its own for dk and dv, added in their order at the end.
 void attention_backward(Strided dq, Strided dk, Strided dv, Strided g, Strided q, Strided k, Strided v, Strided out,
                         Strided lse, Strided mask, double scale, bool causal) {
   const Sizes s(q, v, scale, causal);
@@ -374,8 +375,18 @@ void attention_backward(Strided dq, Strided dk, Strided dv, Strided g, Strided q
   dispatch_whole(q.dtype, [&]<class T>() {
     const Panels<T> kt(s, k, s.depth), vt(s, v, s.values);
     const DenseRows<T> k_rows(s, k), q_rows(s, q), g_rows(s, g);
-    const Backward<T> backward{s,  Heads<T>(dq), Heads<const T>(g), Heads<const T>(q), Heads<const T>(out), lse.as<const T>(),
-                               kt, vt,           k_rows,            q_rows,            g_rows,              Mask<T>(mask)};
+    const Backward<T> backward{s,
+                               Heads<T>(dq),
+                               Heads<const T>(g),
+                               Heads<const T>(q),
+                               Heads<const T>(out),
+                               lse.as<const T>(),
+                               kt,
+                               vt,
+                               k_rows,
+                               q_rows,
+                               g_rows,
+                               Mask<T>(mask)};
     const int64_t blocks = (s.queries + query_block - 1) / query_block;
     const int64_t groups = std::clamp<int64_t>(least_tasks / s.heads, 1, std::max<int64_t>(1, blocks));
     const int64_t dk_size = s.keys * q_rows.width(), dv_size = s.keys * g_rows.width();

@@ -109,7 +109,8 @@ void lstm_slope_row(int64_t n, const T* __restrict x, const T* __restrict c, con
   }
 }
 
-/// dn = dh (1 - z) (1 - n**2),  dr = dn m r (1 - r),  dz = dh (h_old - n) z (1 - z); `u` gets dn r for the hidden share.
+/// dn = dh (1 - z) (1 - n**2),  dr = dn m r (1 - r),  dz = dh (h_old - n) z (1 - z); `u` gets dn r for the hidden
+/// share.
 template <class T>
 void gru_slope_row(int64_t n, const T* __restrict x, const T* __restrict m, const T* __restrict before,
                    T* __restrict dh, T* __restrict d, T* __restrict u) {
@@ -141,9 +142,10 @@ void dispatch_whole(DType dtype, F&& f) {
 
 }  // namespace
 
-/// h, c: the state, from the first to the last; out, gates, cells: a row for each step of each sequence.  All contiguous.
-/// cells: the state c of an LSTM, the product m of a GRU; null for plain cells, as are gates.  x, weight_ih: the input
-/// and its weight; null where `shares` holds their product already.  bias: of all gates, for a GRU then that of m.
+/// h, c: the state, from the first to the last; out, gates, cells: a row for each step of each sequence.  All
+/// contiguous. cells: the state c of an LSTM, the product m of a GRU; null for plain cells, as are gates.  x,
+/// weight_ih: the input and its weight; null where `shares` holds their product already.  bias: of all gates, for a GRU
+/// then that of m.
 void recurrent(const Recurrence& r, Strided out, Strided h, Strided c, Strided gates, Strided cells, Strided shares,
                Strided x, Strided weight_ih, Strided weight_hh, Strided bias) {
   const int64_t n = r.hidden, all = gates_of(r.cell) * n, features = x.data ? x.sizes[x.ndim - 1] : 0;

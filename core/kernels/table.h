@@ -123,13 +123,13 @@ class Generator;
   X(searchsorted, (Strided y, Strided sorted, Strided values, Strided sorter, bool right))                             \
   /* matmul.cpp */                                                                                                     \
   X(matmul, (Strided c, Strided a, Strided b, bool accumulate)) /* c (+)= a b on the last two dims; rows of c dense */ \
-  /* recurrent.cpp: float32, float64 */                                                                                 \
+  /* recurrent.cpp: float32, float64 */                                                                                \
   X(recurrent, (const Recurrence& r, Strided out, Strided h, Strided c, Strided gates, Strided cells, Strided shares,  \
                 Strided x, Strided weight_ih, Strided weight_hh, Strided bias))                                        \
   X(recurrent_backward,                                                                                                \
     (const Recurrence& r, Strided dgates, Strided dhidden, Strided previous, Strided dh, Strided dc, Strided g,        \
      Strided gates, Strided cells, Strided out, Strided h, Strided c, Strided weight))                                 \
-  /* attention.cpp: float32, float64 */                                                                                 \
+  /* attention.cpp: float32, float64 */                                                                                \
   X(attention, (Strided out, Strided lse, Strided q, Strided k, Strided v, Strided mask, double scale, bool causal))   \
   X(attention_backward, (Strided dq, Strided dk, Strided dv, Strided g, Strided q, Strided k, Strided v, Strided out,  \
                          Strided lse, Strided mask, double scale, bool causal))

@@ -129,7 +129,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
         "scaled_dot_product_attention: dropout probability has to be between 0 and 1, but got ", dropout_p);
   const double usual = q.size(-1) ? 1 / std::sqrt(double(q.size(-1))) : 1;
   const Attention how{scale.value_or(usual), dropout_p, is_causal};
-  if (!enable_gqa || q.dim() < 3 || k.dim() < 3 || v.dim() < 3 || (q.size(-3) == k.size(-3) && q.size(-3) == v.size(-3)))
+  if (!enable_gqa || q.dim() < 3 || k.dim() < 3 || v.dim() < 3 ||
+      (q.size(-3) == k.size(-3) && q.size(-3) == v.size(-3)))
     return attend(q, k, v, mask, how);
   // Several heads of the query share one of key and value: it is seen as many times.
   const int64_t heads = q.size(-3), shared = k.size(-3);
@@ -142,7 +143,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     size.insert(x.dim() - 2, each);
     return reshape(x, size);
   };
-  const Tensor m = mask && mask.dim() >= 3 ? mask.size(-3) == 1 ? unsqueeze(mask, -3) : apart(mask, heads / shared) : mask;
+  const Tensor m =
+      mask && mask.dim() >= 3 ? mask.size(-3) == 1 ? unsqueeze(mask, -3) : apart(mask, heads / shared) : mask;
   const Tensor out = attend(apart(q, heads / shared), apart(k, 1), apart(v, 1), m, how);
   Dims size = batch_of(out);
   size.resize(size.size() - 1);

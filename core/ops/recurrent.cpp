@@ -1,8 +1,8 @@
 // Recurrent layers: one layer in one direction over whole sequences, as one operator.
 //
-// The kernel goes through the steps (kernels/recurrent.cpp).  Its derivative leaves the slopes of the gates, from which the weights' gradients are again one product each.  `by_steps`
-// says the same in our own operators: it serves where backward is itself recorded, and for projected LSTMs.
-// See docs/design/recurrent.md.
+// The kernel goes through the steps (kernels/recurrent.cpp).  Its derivative leaves the slopes of the gates, from which
+// the weights' gradients are again one product each.  `by_steps` says the same in our own operators: it serves where
+// backward is itself recorded, and for projected LSTMs. See docs/design/recurrent.md.
 #include <array>
 
 #include "kernels/table.h"
@@ -23,9 +23,7 @@ struct Layer {
   int64_t steps() const { return begins.size() - 1; }
   int64_t rows(int64_t step) const { return begins[step + 1] - begins[step]; }
   int64_t gates() const { return cell == Cell::Lstm ? 4 : cell == Cell::Gru ? 3 : 1; }
-  Recurrence recurrence(const Tensor& h) const {
-    return {cell, reverse, steps(), h.size(0), h.size(1), begins.data()};
-  }
+  Recurrence recurrence(const Tensor& h) const { return {cell, reverse, steps(), h.size(0), h.size(1), begins.data()}; }
 };
 
 Cell cell_named(const std::string& name) {
@@ -134,8 +132,8 @@ Tensor joint_bias(const Layer& layer, const Tensors& in) {
   const Tensor bx = in[BiasX] ? in[BiasX] : none_given, bh = in[BiasH] ? in[BiasH] : none_given;
   if (layer.cell != Cell::Gru) return bx + bh;
   const int64_t both = 2 * hidden;
-  return cat({narrow(bx, 0, 0, both) + narrow(bh, 0, 0, both), narrow(bx, 0, both, hidden), narrow(bh, 0, both, hidden)},
-             0);
+  return cat(
+      {narrow(bx, 0, 0, both) + narrow(bh, 0, 0, both), narrow(bx, 0, both, hidden), narrow(bh, 0, both, hidden)}, 0);
 }
 
 /// Bytes of both weights up to which a step makes the input's product too: they stay in a second-level cache.
@@ -183,9 +181,9 @@ Grads slopes(const Layer& layer, const Tensors& in, const Kept& kept, const Grad
   const Tensor dhidden = layer.cell == Cell::Gru ? empty_like(dgates) : none;
   const Tensor before = make_tensor({rows, hidden}, h0.dtype(), h0.device());
   const Tensor dh = clone(dense(gs[1])), dc = c0 ? clone(dense(gs[2])) : none;
-  h0.kernels().recurrent_backward(layer.recurrence(h0), dgates.strided(), look(dhidden), before.strided(),
-                                  dh.strided(), look(dc), g.strided(), look(kept.gates), look(kept.cells),
-                                  kept.out.strided(), h0.strided(), look(c0), weight.strided());
+  h0.kernels().recurrent_backward(layer.recurrence(h0), dgates.strided(), look(dhidden), before.strided(), dh.strided(),
+                                  look(dc), g.strided(), look(kept.gates), look(kept.cells), kept.out.strided(),
+                                  h0.strided(), look(c0), weight.strided());
   const Tensor& du = dhidden ? dhidden : dgates;
   Grads grads;
   for (int i = 0; i < inputs_count; ++i) grads.push_back(none);
@@ -211,7 +209,8 @@ Tensors fused(const Layer& layer, const Tensors& in) {
       Tensors in;
       for (const Saved& s : saved) in.push_back(s ? *s : none);
       in.push_back(none);
-      if (grad_enabled()) return slopes_by_recomputing([&](const Tensors& x) { return by_steps(layer, x); }, in, gs, need);
+      if (grad_enabled())
+        return slopes_by_recomputing([&](const Tensors& x) { return by_steps(layer, x); }, in, gs, need);
       return slopes(layer, in, {*out, gates ? *gates : none, cells ? *cells : none}, gs, need);
     });
   }
@@ -220,11 +219,11 @@ Tensors fused(const Layer& layer, const Tensors& in) {
 
 }  // namespace
 
-// One layer in one direction; out, and the last h and c (for an LSTM).  The rows of `input` are (steps, batch), or, with
-// batch_sizes, those of packed sequences.
-Tensors recurrent(const std::string& mode, const Tensor& input, const std::optional<Dims>& batch_sizes, const Tensor& hx,
-                  const Tensor& weight_ih, const Tensor& weight_hh, const Tensor& cx, const Tensor& bias_ih,
-                  const Tensor& bias_hh, const Tensor& weight_hr, bool reverse) {
+// One layer in one direction; out, and the last h and c (for an LSTM).  The rows of `input` are (steps, batch), or,
+// with batch_sizes, those of packed sequences.
+Tensors recurrent(const std::string& mode, const Tensor& input, const std::optional<Dims>& batch_sizes,
+                  const Tensor& hx, const Tensor& weight_ih, const Tensor& weight_hh, const Tensor& cx,
+                  const Tensor& bias_ih, const Tensor& bias_hh, const Tensor& weight_hr, bool reverse) {
   const Layer layer{cell_named(mode), reverse, checked_begins(input, batch_sizes)};
   Tensors in{input, hx, cx, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr};
   check_shapes(layer, in);
@@ -239,8 +238,8 @@ Tensors recurrent(const std::string& mode, const Tensor& input, const std::optio
 }
 
 void def_recurrent(Ops& ops) {
-  ops.def("_recurrent", &recurrent, "mode"_a, "input"_a, "batch_sizes"_a, "hx"_a, "weight_ih"_a,
-          "weight_hh"_a, "cx"_a = None, "bias_ih"_a = None, "bias_hh"_a = None, "weight_hr"_a = None, "reverse"_a = false,
+  ops.def("_recurrent", &recurrent, "mode"_a, "input"_a, "batch_sizes"_a, "hx"_a, "weight_ih"_a, "weight_hh"_a,
+          "cx"_a = None, "bias_ih"_a = None, "bias_hh"_a = None, "weight_hr"_a = None, "reverse"_a = false,
           "One recurrent layer in one direction: its output, and the last hidden (and cell) state.")
       .function_only()
       .no_out();

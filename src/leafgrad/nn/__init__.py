@@ -6,6 +6,7 @@ from leafgrad.nn import modules as modules
 from leafgrad.nn import utils as utils
 from leafgrad.nn.activation import *
 from leafgrad.nn.batchnorm import *
+from leafgrad.nn.attention import *
 from leafgrad.nn.container import *
 from leafgrad.nn.conv import *
 from leafgrad.nn.dropout import *
@@ -20,3 +21,4 @@ from leafgrad.nn.parameter import Parameter as Parameter
 from leafgrad.nn.pooling import *
 from leafgrad.nn.rnn import *
 from leafgrad.nn.sparse import *
+from leafgrad.nn.transformer import *

@@ -64,6 +64,7 @@ from leafgrad.nn._functional_pool import (
     max_unpool3d,
     unfold,
 )
+from leafgrad.nn._functional_attention import multi_head_attention_forward
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +139,7 @@ __all__ = [
     "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "nll_loss",
     "normalize",
     "one_hot",

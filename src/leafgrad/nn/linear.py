@@ -77,6 +77,10 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """`Linear` under the name that PyTorch prints for the last projection of `MultiheadAttention`."""
+
+
 class Bilinear(Module):
     """Bilinear map of two inputs, ``y[o] = sum_ij x1[i] weight[o, i, j] x2[j] + bias[o]``.
 

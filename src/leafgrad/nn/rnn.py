@@ -401,7 +401,7 @@ class RNNCellBase(Module):
         return text
 
     def _step(self, mode: str, input: Tensor, states: dict[str, Tensor | None]) -> list[Tensor]:
-        """One step: the new states.  Each state is ``(batch, hidden_size)``, or None for zeros; batch may be missing."""
+        """The new states; a state is ``(batch, hidden_size)``, or None for zeros, and batch may be missing."""
         name = type(self).__name__
         if input.dim() not in (1, 2):
             raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead")

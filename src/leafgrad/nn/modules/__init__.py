@@ -10,6 +10,10 @@ from leafgrad.nn import (
     dropout,
     flatten,
     instancenorm,
+    attention,
+    container,
+    dropout,
+    flatten,
     linear,
     loss,
     module,
@@ -20,6 +24,12 @@ from leafgrad.nn import (
 )
 from leafgrad.nn.activation import *
 from leafgrad.nn.batchnorm import *
+    rnn,
+    sparse,
+    transformer,
+)
+from leafgrad.nn.activation import *
+from leafgrad.nn.attention import *
 from leafgrad.nn.container import *
 from leafgrad.nn.conv import *
 from leafgrad.nn.dropout import *
@@ -32,6 +42,7 @@ from leafgrad.nn.norm import *
 from leafgrad.nn.pooling import *
 from leafgrad.nn.rnn import *
 from leafgrad.nn.sparse import *
+from leafgrad.nn.transformer import *
 
 normalization = norm
 _families = {
@@ -49,5 +60,6 @@ _families = {
     "pooling": pooling,
     "rnn": rnn,
     "sparse": sparse,
+    "transformer": transformer,
 }
 sys.modules.update({f"{__name__}.{name}": family for name, family in _families.items()})
