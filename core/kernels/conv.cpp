@@ -8,9 +8,9 @@
 #include <cstring>
 
 #include "kernels/conv_ways.h"
+#include "kernels/gemm.h"
 #include "kernels/unroll.h"
 #include "kernels/workspace.h"
-#include "runtime/blas.h"
 #include "runtime/strided.h"
 
 namespace lg::LG_ISA {
@@ -65,10 +65,10 @@ struct Tile {
     return y + (image * s.groups + group) * s.out_channels * s.outputs() + first;
   }
   /// The inputs that the tile sees, a matrix depth x count.
-  blas::Matrix<const T> matrix(const ConvShape& s, const Tiles<T>& tiles, const T* x, T* room) const {
-    if (!tiles.unrolled) return {inputs(s, x) + first, s.inputs()};
+  MatrixView<const T> matrix(const ConvShape& s, const Tiles<T>& tiles, const T* x, T* room) const {
+    if (!tiles.unrolled) return {inputs(s, x) + first, s.inputs(), 1};
     unroll<T>(s, s.in_channels, inputs(s, x), first, count, room, count);
-    return {room, count};
+    return {room, count, 1};
   }
 };
 
@@ -88,13 +88,13 @@ void forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& 
     Workspace::Piece piece(space);
     for (int64_t task = begin; task < end; ++task) {
       const Tile<T> tile(s, tiles, task);
-      const blas::Matrix<const T> seen = tile.matrix(s, tiles, x, piece.as<T>());
+      const MatrixView<const T> seen = tile.matrix(s, tiles, x, piece.as<T>());
       T* out = tile.outputs(s, y);
       if (bias)
         for (int64_t k = 0; k < s.out_channels; ++k)
           std::fill_n(out + k * tiles.pixels, tile.count, bias[tile.group * s.out_channels + k]);
-      blas::gemm<T>(s.out_channels, tile.count, depth, {weight + tile.group * s.out_channels * depth, depth}, seen,
-                    bias != nullptr, {out, tiles.pixels});
+      gemm<T>(s.out_channels, tile.count, depth, {weight + tile.group * s.out_channels * depth, depth, 1}, seen,
+              {out, tiles.pixels, 1}, bias != nullptr);
     }
   });
 }
@@ -146,9 +146,9 @@ void input_by_rolling(T* dx, const T* g, const T* weight, const T* bias, const C
       const T* w = weight + group * s.out_channels * depth + channel * taps;
       for (int64_t first = 0; first < tiles.pixels; first += tiles.size) {
         const int64_t pixels = std::min(tiles.size, tiles.pixels - first);
-        blas::gemm<T>(count * taps, pixels, s.out_channels, {w, depth, true},
-                      {g + image * s.out_channels * tiles.pixels + first, tiles.pixels}, false,
-                      {piece.as<T>(), pixels});
+        gemm<T>(count * taps, pixels, s.out_channels, {w, 1, depth},
+                {g + image * s.out_channels * tiles.pixels + first, tiles.pixels, 1}, {piece.as<T>(), pixels, 1},
+                false);
         roll_up<T>(s, count, to, first, pixels, piece.as<T>(), pixels);
       }
     }
@@ -194,10 +194,9 @@ void weight_gradient(T* dw, const T* x, const T* g, const ConvShape& s) {
                    for (int64_t i = from; i < to; ++i) {
                      const int64_t number = (i / tiles.count * s.groups + group) * tiles.count + i % tiles.count;
                      const Tile<T> tile(s, tiles, number);
-                     blas::Matrix<const T> seen = tile.matrix(s, tiles, x, piece.as<T>());
-                     seen.transposed = true;
-                     blas::gemm<T>(s.out_channels, depth, tile.count, {tile.outputs(s, g), tiles.pixels}, seen,
-                                   i > from, {sums + partial * n + group * per_group, depth});
+                     gemm<T>(s.out_channels, depth, tile.count, {tile.outputs(s, g), tiles.pixels, 1},
+                             tile.matrix(s, tiles, x, piece.as<T>()).transposed(),
+                             {sums + partial * n + group * per_group, depth, 1}, i > from);
                    }
                  }
                });
@@ -211,11 +210,14 @@ void weight_gradient(T* dw, const T* x, const T* g, const ConvShape& s) {
 
 template <class F>
 void dispatch(DType dtype, F&& f) {
-  blas::load();
+  auto prepared = [&]<class T>() {
+    prepare_gemm<T>();
+    f.template operator()<T>();
+  };
   if (dtype == DType::Float32)
-    f.template operator()<float>();
+    prepared.template operator()<float>();
   else
-    f.template operator()<double>();
+    prepared.template operator()<double>();
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 #include <cmath>
 
 #include "kernels/conv_ways.h"
+#include "kernels/gemm.h"
 #include "kernels/workspace.h"
-#include "runtime/blas.h"
 
 namespace lg::LG_ISA {
 namespace {
@@ -362,8 +362,8 @@ bool winograd(float* y, const float* x, const float* weight, const float* bias, 
       // Whole vectors of tiles: the outputs' transform reads as many.
       const int64_t n = (task.all_tiles() + lanes - 1) / lanes * lanes;
       for (int64_t point = 0; point < points; ++point)
-        blas::gemm<float>(K, n, C, {u + point * K * C, C}, {room.first + point * grid.plane(C), pitch}, false,
-                          {room.second + point * grid.plane(K), pitch});
+        gemm<float>(K, n, C, {u + point * K * C, C, 1}, {room.first + point * grid.plane(C), pitch, 1},
+                    {room.second + point * grid.plane(K), pitch, 1}, false);
       if (!transform_outputs(grid, task, room.second, bias, y, room.collected)) finite = false;
     }
   });
@@ -388,9 +388,9 @@ bool winograd_weight(float* dw, const float* x, const float* g, const ConvShape&
         transform_inputs(grid, task, x, room.first, room.line, room.dealt);
         transform_gradients(grid, task, g, room.second, room.line, room.dealt);
         for (int64_t point = 0; point < points; ++point)
-          blas::gemm<float>(K, C, task.all_tiles(), {room.second + point * grid.plane(K), pitch},
-                            {room.first + point * grid.plane(C), pitch, true}, number > from,
-                            {memory.as<float>() + partial * size + point * K * C, C});
+          gemm<float>(K, C, task.all_tiles(), {room.second + point * grid.plane(K), pitch, 1},
+                      {room.first + point * grid.plane(C), 1, pitch},
+                      {memory.as<float>() + partial * size + point * K * C, C, 1}, number > from);
       }
     }
   });

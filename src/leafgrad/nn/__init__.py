@@ -5,8 +5,8 @@ from leafgrad.nn import init as init
 from leafgrad.nn import modules as modules
 from leafgrad.nn import utils as utils
 from leafgrad.nn.activation import *
-from leafgrad.nn.batchnorm import *
 from leafgrad.nn.attention import *
+from leafgrad.nn.batchnorm import *
 from leafgrad.nn.container import *
 from leafgrad.nn.conv import *
 from leafgrad.nn.dropout import *

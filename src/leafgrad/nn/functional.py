@@ -26,6 +26,7 @@ from leafgrad._core import (
 )
 from leafgrad.autograd.function import Function
 from leafgrad.autograd.grad_mode import no_grad
+from leafgrad.nn._functional_attention import multi_head_attention_forward
 from leafgrad.nn._functional_embedding import embedding_bag
 from leafgrad.nn._functional_norm import (
     batch_norm,
@@ -64,7 +65,6 @@ from leafgrad.nn._functional_pool import (
     max_unpool3d,
     unfold,
 )
-from leafgrad.nn._functional_attention import multi_head_attention_forward
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,16 +4,13 @@ import sys
 
 from leafgrad.nn import (
     activation,
+    attention,
     batchnorm,
     container,
     conv,
     dropout,
     flatten,
     instancenorm,
-    attention,
-    container,
-    dropout,
-    flatten,
     linear,
     loss,
     module,
@@ -21,15 +18,11 @@ from leafgrad.nn import (
     pooling,
     rnn,
     sparse,
-)
-from leafgrad.nn.activation import *
-from leafgrad.nn.batchnorm import *
-    rnn,
-    sparse,
     transformer,
 )
 from leafgrad.nn.activation import *
 from leafgrad.nn.attention import *
+from leafgrad.nn.batchnorm import *
 from leafgrad.nn.container import *
 from leafgrad.nn.conv import *
 from leafgrad.nn.dropout import *
@@ -47,6 +40,7 @@ from leafgrad.nn.transformer import *
 normalization = norm
 _families = {
     "activation": activation,
+    "attention": attention,
     "batchnorm": batchnorm,
     "container": container,
     "conv": conv,
