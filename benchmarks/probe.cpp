@@ -4,6 +4,7 @@
 // touches first; all threads run a pass together.  Writes go past the caches (non-temporal) where the compiler can be
 // told to, because an ordinary store first reads the line that it overwrites.  Prints JSON.
 
+#include <sys/mman.h>
 #include <algorithm>
 #include <barrier>
 #include <chrono>
@@ -11,7 +12,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <sys/mman.h>
 #include <thread>
 #include <vector>
 #if defined(__SSE2__)
