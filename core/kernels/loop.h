@@ -8,6 +8,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "kernels/isa.h"
 #include "kernels/pointwise.h"
@@ -137,9 +141,24 @@ struct Feed {
   int64_t itemsize;     // of the dtype in the loop
   ConvertLoop convert;  // to the loop's dtype; for the output, from it
   bool same_dtype;
-  bool linear;   // dense in the plan's order
-  bool repeats;  // the same in every row, and in row-by-row plans the same throughout
+  bool linear;            // dense in the plan's order
+  bool repeats;           // the same in every row, and in row-by-row plans the same throughout
+  bool streamed = false;  // of the output: written past the caches
 };
+
+/// Outputs of this size do not fit into the last-level cache beside what made them: a line that is written past it need
+/// not be read first.
+inline constexpr int64_t streamed_bytes = int64_t(32) << 20;
+
+/// dst, on a 16-byte boundary, gets `bytes` from a buffer, past the caches where the processor can.
+inline void stream(char* dst, const char* src, int64_t bytes) {
+  int64_t i = 0;
+#if defined(__SSE2__)
+  for (; i + 16 <= bytes; i += 16)
+    _mm_stream_si128(reinterpret_cast<__m128i*>(dst + i), _mm_load_si128(reinterpret_cast<const __m128i*>(src + i)));
+#endif
+  std::memcpy(dst + i, src + i, size_t(bytes - i));
+}
 
 /// Rows at least this long run by themselves; shorter ones are strung together in the buffers.
 inline bool runs_by_row(const Plan& p) { return p.sizes[0] >= 64 || p.ndim == 1; }
@@ -158,7 +177,7 @@ inline void run_blocks(const Plan& p, const Feed* feeds, DenseLoop loop, int64_t
   int64_t block = buffer_bytes;
   for (int k = 0; k < p.operands; ++k) {
     const Feed& f = feeds[k];
-    direct[k] = f.same_dtype && (f.linear || (by_row && p.strides[k][0] == f.itemsize));
+    direct[k] = f.same_dtype && !f.streamed && (f.linear || (by_row && p.strides[k][0] == f.itemsize));
     buffered |= !direct[k];
     block = std::min(block, buffer_bytes / f.itemsize);
   }
@@ -195,7 +214,10 @@ inline void run_blocks(const Plan& p, const Feed* feeds, DenseLoop loop, int64_t
       if (k > 0 && !direct[k] && !feeds[k].repeats) transfer(k, at, n, false);
     }
     loop(operands, n);
-    if (!direct[0]) transfer(0, at, n, true);
+    if (feeds[0].streamed)
+      stream(p.data[0] + i * feeds[0].itemsize, buffers[0], n * feeds[0].itemsize);
+    else if (!direct[0])
+      transfer(0, at, n, true);
     i += n;
     if (by_row)
       at.advance(p, n);

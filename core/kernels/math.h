@@ -153,17 +153,22 @@ inline double exp2_wide(double t) {
 
 /// |a|**b as 2**(b log2 |a|) in double, then the sign and the special cases of C's pow; 0.51 ulp.
 inline float pow(float a, float b) {
-  const double power = exp2_wide(double(b) * log2_wide(a));
-  const bool whole = std::trunc(b) == b;
-  const float small = std::fabs(b) < 0x1p24f ? b : 0.f;  // larger floats are even
-  const bool odd = whole & ((int32_t(small) & 1) != 0);
-  float y = float(power);
-  const float flipped = -y;
-  y = (odd & (std::bit_cast<int32_t>(a) < 0)) ? flipped : y;
-  y = ((a < 0.f) & (a > -infinity<float>)&!whole) ? nan<float> : y;
-  const bool one = (a == 1.f) | (b == 0.f) | ((a == -1.f) & (std::fabs(b) == infinity<float>));
-  y = ((a != a) | (b != b)) ? a + b : y;
-  return one ? 1.f : y;
+  const float y = float(exp2_wide(double(b) * log2_wide(a)));
+  const float size = std::fabs(b), nearest = (size + 0x1p23f) - 0x1p23f;  // rounded to a whole number, if below 2**23
+  const float whole = size < 0x1p23f ? nearest : size;
+  const int32_t last_bit = std::bit_cast<int32_t>(size + 0x1p23f) << 31;  // a whole number's, in the sign's place
+  const int32_t odd_bit = size < 0x1p23f ? last_bit : size < 0x1p24f ? std::bit_cast<int32_t>(size) << 31 : 0;
+  const int32_t odd = whole == size ? odd_bit : 0;
+  float z = std::bit_cast<float>(std::bit_cast<int32_t>(y) | (odd & std::bit_cast<int32_t>(a)));
+  const float broken = whole == size ? z : nan<float>;
+  z = a < 0.f ? broken : z;
+  z = a == -infinity<float> ? std::bit_cast<float>(std::bit_cast<int32_t>(y) | odd) : z;
+  z = a == a ? z : a;
+  z = b == b ? z : b;
+  const float at_minus_one = size == infinity<float> ? 1.f : z;
+  z = a == -1.f ? at_minus_one : z;
+  z = a == 1.f ? 1.f : z;
+  return b == 0.f ? 1.f : z;
 }
 
 // ---- the same names for the other types

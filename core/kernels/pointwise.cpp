@@ -1,8 +1,13 @@
 // The pointwise kernel: finds a row's loop for a dtype and runs it over operands of any layout and dtype.
 // Also the loops of the rows with three inputs and more.
+#include <optional>
+
 #include "kernels/pointwise_loops.h"
+#include "runtime/alloc.h"
 
 namespace lg::LG_ISA {
+void copy(Strided dst, Strided src);  // copy.cpp
+
 namespace element {
 namespace {
 #define LOOP3(name, on, element) \
@@ -76,6 +81,43 @@ constexpr DType as_read(DType d) { return d == DType::Bool ? DType::UInt8 : d; }
 /// Functions that cost a call an element are worth a thread sooner.
 constexpr int64_t grain(Row row) { return info(row).on & promotes ? default_grain / 8 : default_grain; }
 
+/// Is operand k transposed against the output, so that a loop along the output would touch a cache line for each
+/// element?
+bool lies_across(const Plan& p, int k, int64_t item) {
+  if (p.strides[k][0] <= item || p.sizes[0] < 8) return false;
+  for (int d = 1; d < p.ndim; ++d)
+    if (p.strides[k][d] == item && p.sizes[d] >= 8) return true;
+  return false;
+}
+
+void run(Row row, DType dtype, const Strided* operands, const int count);
+
+/// The same with the operands that lie across laid out as the output first: copies turn tile by tile.  False: none
+/// does.
+bool run_turned(Row row, DType dtype, const Strided* operands, const int count, const Plan& plan) {
+  int64_t dense = itemsize(operands[0].dtype);
+  for (int d = 0; d < plan.ndim; ++d) {
+    if (plan.strides[0][d] != dense) return false;
+    dense *= plan.sizes[d];
+  }
+  Strided turned[max_operands];
+  std::optional<Scratch> room[max_operands];
+  bool any = false;
+  for (int k = 0; k < count; ++k) {
+    turned[k] = operands[k];
+    const int64_t item = itemsize(operands[k].dtype);
+    if (k == 0 || !lies_across(plan, k, item)) continue;
+    room[k].emplace(size_t(plan.numel * item));
+    turned[k] = operands[0];
+    turned[k].dtype = operands[k].dtype;
+    turned[k].data = room[k]->as<char>();
+    copy(turned[k], operands[k]);
+    any = true;
+  }
+  if (any) run(row, dtype, turned, count);
+  return any;
+}
+
 void run(Row row, DType dtype, const Strided* operands, const int count) {
   DType type = dtype;
   DenseLoop loop = find_loop(row, type);
@@ -83,6 +125,7 @@ void run(Row row, DType dtype, const Strided* operands, const int count) {
   if (!loop) return;  // operators check what a row is defined on
 
   const Plan plan = make_plan(operands, count);
+  if (plan.ndim > 1 && plan.numel >= default_grain && run_turned(row, dtype, operands, count, plan)) return;
   Feed feeds[max_operands];
   for (int k = 0; k < count; ++k) {
     const DType own = operands[k].dtype, in_loop = k == 0                        ? result_dtype(row, type)
@@ -101,6 +144,8 @@ void run(Row row, DType dtype, const Strided* operands, const int count) {
     }
     f.linear |= plan.numel == 1;
   }
+  feeds[0].streamed = feeds[0].linear && feeds[0].same_dtype && plan.numel * feeds[0].itemsize >= streamed_bytes &&
+                      uintptr_t(plan.data[0]) % 16 == 0;
   parallel_for(plan.numel, chunk(plan, grain(row)),
                [&](int64_t begin, int64_t end) { run_blocks(plan, feeds, loop, begin, end); });
 }
@@ -112,7 +157,8 @@ void pointwise(Row row, DType dtype, const Strided* operands) { run(row, dtype, 
 void pointwise_dense(Row row, DType dtype, int64_t n, char* const* data, unsigned constants) {
   const int count = info(row).inputs + 1;
   const DenseLoop loop = find_loop(row, dtype);
-  if (loop && (!constants || n == 1)) {
+  const bool large = n * itemsize(result_dtype(row, dtype)) >= streamed_bytes;
+  if (loop && !large && (!constants || n == 1)) {
     if (n <= grain(row)) return loop(data, n);
     parallel_for(n, grain(row), [&](int64_t begin, int64_t end) {
       char* at[max_operands];
