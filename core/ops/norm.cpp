@@ -163,17 +163,6 @@ Grads rms_norm_slopes(const Tensor& g, const Tensor& x, const Tensor& weight, in
   return grads;
 }
 
-double smallest_step(DType dtype) {
-  return dispatch_floating(dtype, []<class T>() -> double {
-    if constexpr (std::is_same_v<T, half>)
-      return 0x1p-10;
-    else if constexpr (std::is_same_v<T, bfloat16>)
-      return 0x1p-7;
-    else
-      return std::numeric_limits<T>::epsilon();
-  });
-}
-
 }  // namespace
 
 // y = x / sqrt(mean(x**2) + eps) * weight, the mean over the last dimensions.  The node has the name of PyTorch's last
@@ -181,7 +170,9 @@ double smallest_step(DType dtype) {
 Tensor rms_norm(const Tensor& input, const Dims& normalized_shape, const Tensor& weight, std::optional<double> eps_) {
   check_rms_norm(input, normalized_shape, weight);
   const DType dtype = input.dtype();
-  const double eps = eps_ ? *eps_ : smallest_step(dtype);
+  const double step =
+      wide(dtype) == DType::Float32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
+  const double eps = eps_ ? *eps_ : step;
   const int64_t n = product(normalized_shape), outer = input.dim() - normalized_shape.size();
   const Tensor x = plain(input, dtype), w = plain(weight, dtype);
   Tensor y = make_tensor(input.sizes(), dtype, input.device());

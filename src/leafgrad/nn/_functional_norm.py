@@ -120,7 +120,7 @@ def rms_norm(
 ) -> Tensor:
     """``x / sqrt(mean(x**2) + eps) * weight``, with the mean over the last dimensions, `normalized_shape`.
 
-    By default `eps` is the difference between 1 and the next number of the dtype of `input`.
+    By default `eps` is the difference between 1 and the next number of the computing dtype, float32 for halves.
 
     Source: Zhang and Sennrich, "Root mean square layer normalization" (2019).
     """

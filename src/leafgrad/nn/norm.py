@@ -77,7 +77,7 @@ class RMSNorm(Module):
 
     Args:
         normalized_shape: sizes of those dimensions; one number for the last alone.
-        eps: added to the mean; None: the difference between 1 and the next number of the input's dtype.
+        eps: added to the mean; None: the smallest step from 1 of the computing dtype, float32 for halves.
         elementwise_affine: learn ``weight``, starting at ones.
         device: where the parameter lives.
         dtype: of the parameter.
