@@ -12,10 +12,15 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
+import signal
 import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A shell ignores Ctrl-C for what it starts in the background, and the tests of Ctrl-C would wait for nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 AGAINST_TORCH = os.environ.get("LEAFGRAD_TEST_AGAINST") == "torch"
 
