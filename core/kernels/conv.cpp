@@ -1,6 +1,6 @@
 // Convolution: the value and its two adjoints, as matrix products over tiles of unrolled pixels.
 //
-// A tile's unrolled inputs, (channels x taps) by pixels, stay in the nearest large cache, and BLAS multiplies them by
+// A tile's unrolled inputs, (channels x taps) by pixels, stay in the nearest large cache, and gemm multiplies them by
 // the weights.  What is worth more is taken first: Winograd's algorithm, loops for depthwise convolutions, and for 1x1
 // ones no unrolling at all.  All tensors are contiguous: images (batch, groups x channels, pixels), weights (groups x
 // out_channels, in_channels, taps).  See docs/design/convolution.md.

@@ -28,8 +28,7 @@ constexpr int lanes = vector_bytes / int(sizeof(T));
 template <class T>
 constexpr int columns = vectors * lanes<T>;
 constexpr int64_t depth = 384;   // of k at a time: a panel of a stays in the first cache, one of b in the second
-constexpr int64_t height = 518;  // rows of a at a time: packed, they stay in the second cache; a multiple of both
-                                 // `rows` but for 6, where the last panel is a short one
+constexpr int64_t height = 518;  // rows of a at a time: 37 panels of 14, which stay in the second cache when packed
 
 constexpr int64_t ahead = 12;  // rows that packing asks for in advance: each lies in another page
 

@@ -206,7 +206,7 @@ bool fits_gemm(View<const T> v, int64_t rows, int64_t columns) {
   return plain || transposed;
 }
 
-/// A matrix in a layout that BLAS takes, converted to the type of the sum; packed only if need be.
+/// A matrix in a layout that gemm takes, converted to the type of the sum; packed only if need be.
 template <class T>
 class Operand {
  public:
@@ -279,7 +279,7 @@ bool fits_gemm(const Product<T>& p) {
   return p.k <= INT32_MAX && fits_gemm<T>(p.a, p.m, p.k) && fits_gemm<T>(p.b, p.k, p.n) && p.c.row <= INT32_MAX;
 }
 
-/// For what BLAS does not know: rows spread over threads.
+/// Integers, and sides too long for gemm: rows spread over threads.
 template <class T>
 void plain_product(const Product<T>& p) {
   parallel_for(p.m, std::max<int64_t>(1, parallel_work / (p.n * p.k)), [&](int64_t begin, int64_t end) {
