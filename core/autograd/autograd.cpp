@@ -110,6 +110,8 @@ void set_history(const Tensor& t, const Node& node, uint32_t nr) {
   t->output_nr = nr;
   t->requires_grad = true;
   track(t.get());
+  if (lens) [[unlikely]]
+    lens->recorded(t, node.get());
   Py_XDECREF(reinterpret_cast<PyObject*>(before));
 }
 

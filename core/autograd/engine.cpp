@@ -222,6 +222,8 @@ class GraphTask {
         check_results(node, results);
         if (anomaly.enabled && anomaly.check_nan) [[unlikely]]
           check_nan(node, results);
+        if (lens) [[unlikely]]
+          lens->ran(node, {results.data(), results.size()});
       } catch (...) {
         current_node = before;
         throw;
@@ -295,7 +297,16 @@ Grads run_here(BackwardRequest& request) {
   GradMode mode(request.create_graph);
   GraphTask running(request);
   Frame frame(&running, !request.inputs.empty());
-  return running.run();
+  if (!lens) return running.run();
+  lens->backward(request);
+  try {
+    Grads captured = running.run();
+    if (lens) lens->finished(true);
+    return captured;
+  } catch (...) {
+    if (lens) lens->finished(false);
+    throw;
+  }
 }
 
 /// A backward nested too deep for this stack: run it on a new thread and wait.

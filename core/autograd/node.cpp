@@ -59,6 +59,7 @@ void construct_node(NodeObject* n, const char* name, NodeKind kind) {
   n->kind = kind;
   n->released = false;
   n->python_type = kind == NodeKind::Function;
+  n->place = 0;
   new (&n->leaf) Tensor();
   n->extra = nullptr;
   new (&n->state) NodeState();
@@ -80,6 +81,8 @@ Node make_node(const char* name, NodeKind kind) {
   PyObject_GC_Track(object);
   if (anomaly.enabled) [[unlikely]]
     record_traceback(n);
+  if (lens) [[unlikely]]
+    lens->made(n);
   return Node::steal(n);
 }
 

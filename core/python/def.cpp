@@ -393,8 +393,10 @@ static void check_one_device(const OpObject* op, PyObject* const* args, Py_ssize
 
 PyObject* call_op(const OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   check_one_device(op, args, nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
-  if (kwnames && (op->takes_out || op->is_factory)) return call_with_extras(op, args, nargs, kwnames);
-  return op->is_inplace ? call_inplace(op, args, nargs, kwnames) : invoke(op, args, nargs, kwnames);
+  PyObject* result = kwnames && (op->takes_out || op->is_factory) ? call_with_extras(op, args, nargs, kwnames)
+                     : op->is_inplace                             ? call_inplace(op, args, nargs, kwnames)
+                                                                  : invoke(op, args, nargs, kwnames);
+  return seen(op->name, result);
 }
 
 void write_out(const char* op, const Tensor& out, const Tensor& result) {

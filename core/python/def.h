@@ -89,6 +89,13 @@ Tensor wrapped_number(PyObject* number);  // 0-dim, wrapped_number set
 /// Sets the Python exception for the C++ exception in flight; returns null.
 PyObject* raise_current() noexcept;
 
+/// `result` itself, after the lens has seen it; null stays null.
+inline PyObject* seen(const char* op, PyObject* result) {
+  if (lens && result) [[unlikely]]
+    lens->returned(op, result);
+  return result;
+}
+
 struct TensorArg {
   Tensor owned;
   PyObject* object;

@@ -5,6 +5,7 @@
 #include "python/function.h"
 #include "python/generator.h"
 #include "python/layout.h"
+#include "python/lens.h"
 #include "python/node.h"
 #include "python/numpy.h"
 #include "python/runtime.h"
@@ -26,6 +27,7 @@ static void init(PyObject* module) {
   init_runtime(module);
   init_generator(module);
   init_numpy(module);
+  init_lens(module);
   if (PyModule_AddFunctions(module, subclass_methods) < 0) throw PythonError();
   static Ops ops(module);
 #define X(family) def_##family(ops);

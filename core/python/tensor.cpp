@@ -73,13 +73,15 @@ PyObject* binary(PyObject* a, PyObject* b, const char* name) {
   PyTypeObject* plain = tensor_type();
   bool a_plain = Py_TYPE(a) == plain, b_plain = Py_TYPE(b) == plain;
   if (a_plain && b_plain)
-    return guarded([&] { return f(reinterpret_cast<const Tensor&>(a), reinterpret_cast<const Tensor&>(b)).release(); });
+    return guarded([&] {
+      return seen(name, f(reinterpret_cast<const Tensor&>(a), reinterpret_cast<const Tensor&>(b)).release());
+    });
   if (!is_operand(a) || !is_operand(b)) Py_RETURN_NOTIMPLEMENTED;
   PyObject* args[] = {a, b};
   if (has_subclass(args, 2)) return guarded([&] { return call_named(name, args, 2); });
   return guarded([&] {
     TensorArg x = From<Tensor>::convert(a, {}), y = From<Tensor>::convert(b, {});
-    return (is_tensor(a) ? f(x, y) : reflected(x, y)).release();
+    return seen(name, (is_tensor(a) ? f(x, y) : reflected(x, y)).release());
   });
 }
 
@@ -91,7 +93,7 @@ PyObject* inplace(PyObject* a, PyObject* b, const char* name) {
   return guarded([&] {
     TensorArg y = From<Tensor>::convert(b, {});
     f(reinterpret_cast<const Tensor&>(a), y);
-    return Py_NewRef(a);
+    return seen(name, Py_NewRef(a));
   });
 }
 
@@ -140,7 +142,7 @@ PyObject* slot_ipow(PyObject* a, PyObject* b, PyObject*) { return inplace<pow_>(
 template <Tensor (*f)(const Tensor&)>
 PyObject* unary(PyObject* a, const char* name) {
   if (has_subclass(&a, 1)) return guarded([&] { return call_named(name, &a, 1); });
-  return guarded([&] { return f(reinterpret_cast<const Tensor&>(a)).release(); });
+  return guarded([&] { return seen(name, f(reinterpret_cast<const Tensor&>(a)).release()); });
 }
 PyObject* slot_neg(PyObject* a) { return unary<neg>(a, "neg"); }
 PyObject* slot_abs(PyObject* a) { return unary<abs>(a, "abs"); }

@@ -14,6 +14,19 @@ constexpr int free_list_limit = 32768;
 PyObject* free_list[free_list_limit];
 int free_count = 0;
 
+TensorObject* newest = nullptr;  // of all that are alive
+
+void link(TensorObject* t) {
+  t->newer = nullptr;
+  t->older = newest;
+  if (newest) newest->newer = t;
+  newest = t;
+}
+void unlink(TensorObject* t) {
+  (t->newer ? t->newer->older : newest) = t->older;
+  if (t->older) t->older->newer = t->newer;
+}
+
 /// Memory with a valid object header (one reference) and every field constructed but storage and version.
 TensorObject* new_object(PyTypeObject* type) {
   PyObject* object;
@@ -45,6 +58,7 @@ TensorObject* new_object(PyTypeObject* type) {
   t->grad_fn = nullptr;
   t->grad = nullptr;
   t->extra = nullptr;
+  link(t);
   return t;
 }
 
@@ -180,9 +194,17 @@ void track(TensorObject* t) {
   if (!PyObject_GC_IsTracked(object)) PyObject_GC_Track(object);
 }
 
+Tensors live_tensors() {
+  Tensors all;
+  for (TensorObject* t = newest; t; t = t->older)
+    if (t->storage && Py_REFCNT(t) > 0) all.push_back(Tensor::borrow(t));  // 0: it is being freed just now
+  return all;
+}
+
 void tensor_dealloc(PyObject* self) {
   auto* t = reinterpret_cast<TensorObject*>(self);
   PyObject_GC_UnTrack(self);
+  unlink(t);
   if (t->weakrefs) PyObject_ClearWeakRefs(self);
   Py_CLEAR(t->dict);
   if (t->extra) delete std::exchange(t->extra, nullptr);

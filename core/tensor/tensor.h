@@ -9,6 +9,7 @@
 #include "runtime/dims.h"
 #include "runtime/object.h"
 #include "runtime/strided.h"
+#include "tensor/lens.h"
 #include "tensor/storage.h"
 
 namespace lg {
@@ -30,14 +31,15 @@ struct TensorObject {
   Dims sizes, strides;  // strides in elements
   DType dtype;
   Device device;
-  bool requires_grad;   // set by the user on a leaf, by the recorder on results
-  bool wrapped_number;  // stands for a Python number: lowest category in type promotion
-  bool inference;       // made in inference mode: no version counter, never saved
-  bool contiguous;      // row-major without gaps
-  uint32_t output_nr;   // which output of grad_fn
-  NodeObject* grad_fn;  // counted; null on leaves
-  TensorObject* grad;   // counted; .grad
-  TensorExtra* extra;   // owned; see autograd/extra.h
+  bool requires_grad;           // set by the user on a leaf, by the recorder on results
+  bool wrapped_number;          // stands for a Python number: lowest category in type promotion
+  bool inference;               // made in inference mode: no version counter, never saved
+  bool contiguous;              // row-major without gaps
+  uint32_t output_nr;           // which output of grad_fn
+  NodeObject* grad_fn;          // counted; null on leaves
+  TensorObject* grad;           // counted; .grad
+  TensorExtra* extra;           // owned; see autograd/extra.h
+  TensorObject *newer, *older;  // the list of all that are alive; see live_tensors
 };
 
 class Tensor {
@@ -83,7 +85,12 @@ class Tensor {
   const Kernels& kernels() const { return is_meta() ? meta_kernels() : cpu_kernels(); }
 
   uint32_t version() const { return object_->version->value; }
-  void bump_version() const { ++object_->version->value; }
+  /// After each write in place.
+  void bump_version() const {
+    ++object_->version->value;
+    if (lens) [[unlikely]]
+      lens->written(*this);
+  }
 
  private:
   Ref<TensorObject> object_;
@@ -112,6 +119,8 @@ Tensor make_scalar(T value, DType dtype) {
   return t;
 }
 
+/// All tensors that are alive, latest first: users' and the core's own aliases.
+Tensors live_tensors();
 /// Frees a Tensor's fields and its memory (tp_dealloc).
 void tensor_dealloc(PyObject* self);
 PyTypeObject* tensor_type();
