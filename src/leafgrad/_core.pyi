@@ -1840,6 +1840,45 @@ def from_dlpack(*args: Any, **kwargs: Any) -> Any:
 def to_dlpack(*args: Any, **kwargs: Any) -> Any:
     """Legacy DLPack capsule over the tensor's memory."""
 
+def _lens_start(*args: Any, **kwargs: Any) -> Any:
+    """Begin to keep places; with record=True events too; observer(kind, *args) hears of them as they happen."""
+
+def _lens_stop(*args: Any, **kwargs: Any) -> Any:
+    """End it. The places and events stay readable."""
+
+def _lens_events(*args: Any, **kwargs: Any) -> Any:
+    """(kind, ns, buffer, bytes, place, node sequence or -1, node name or None) of each event recorded last."""
+
+def _live_tensors(*args: Any, **kwargs: Any) -> Any:
+    """Every tensor that is alive, the core's own aliases too."""
+
+def _live_nodes(*args: Any, **kwargs: Any) -> Any:
+    """Every node of every graph that is alive."""
+
+def _live_storages(*args: Any, **kwargs: Any) -> Any:
+    """(id, bytes, is the memory ours?) of every storage in use."""
+
+def _version_id(*args: Any, **kwargs: Any) -> Any:
+    """A number that tells a tensor's version counter from all others alive."""
+
+def _last_writer(*args: Any, **kwargs: Any) -> Any:
+    """The operator that last wrote the tensor's memory in place, or None."""
+
+def _creation(*args: Any, **kwargs: Any) -> Any:
+    """How a view was made: default, no_grad, multi_output, inference, function."""
+
+def _saved(*args: Any, **kwargs: Any) -> Any:
+    """(name, tensor or None, version when saved, is it an output, was it packed by a hook) of each saved tensor."""
+
+def _is_released(*args: Any, **kwargs: Any) -> Any:
+    """Has backward freed what the node saved?"""
+
+def _retained_outputs(*args: Any, **kwargs: Any) -> Any:
+    """Numbers of the outputs whose gradients are retained."""
+
+def _place(*args: Any, **kwargs: Any) -> Any:
+    """(file, line, function) where a node was recorded or a tensor's memory made, if the lens was on; else None."""
+
 def _disabled_torch_function_impl(*args: Any, **kwargs: Any) -> Any:
     """Runs the function without __torch_function__."""
 
