@@ -28,7 +28,6 @@ def one_step(retain):
         def step():
             x, held = inputs, []
             for weight, bias in layers:
-                data.clear(weight, bias)
                 z = torch.nn.functional.linear(x, weight, bias)
                 x = torch.relu(z)
                 if retain:
@@ -36,7 +35,10 @@ def one_step(retain):
             for tensor in held:
                 tensor.retain_grad()
             x.sum().backward()
-            return x, layers[0][0].grad, layers[-1][0].grad, *(tensor.grad for tensor in held[-1:])
+            computed = x, layers[0][0].grad, layers[-1][0].grad, *(tensor.grad for tensor in held[-1:])
+            for layer in layers:  # a step begins without gradients: its peak holds one set of them
+                data.clear(*layer)
+            return computed
 
         return step
 
