@@ -1,5 +1,6 @@
 """The allocator's counters and limits, the thread pool's determinism, and both across fork."""
 
+import mmap
 import os
 import subprocess
 import sys
@@ -65,6 +66,51 @@ def test_empty_cache_gives_everything_back():
     assert stats()["cached_bytes"] > 0
     _core._empty_cache()
     assert stats()["cached_bytes"] == 0
+
+
+MAPPING = 2 << 20  # from this size on blocks are mappings, which can be split and joined
+
+
+def full(mappings, number):
+    return leafgrad.full((mappings * MAPPING // 4,), float(number))
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (3, 7), (8, 3), (1, 16), (20, 3)])
+def test_mappings_of_one_size_serve_those_of_another(before, after):
+    total = 2 * before * after
+    _core._empty_cache()
+    blocks = [full(before, i) for i in range(total // before)]
+    del blocks
+    assert stats()["cached_bytes"] == total * MAPPING
+    blocks = [full(after, i) for i in range(total // after)]
+    assert stats()["cached_bytes"] == 0  # every page of the old ones is in use again
+    assert all((block == i).all() for i, block in enumerate(blocks))
+    del blocks
+    assert stats()["cached_bytes"] >= total * MAPPING
+
+
+def test_a_mapping_that_the_cache_fills_in_part_is_filled_up_by_the_system():
+    _core._empty_cache()
+    small = [full(1, i) for i in range(3)]
+    del small
+    x = full(8, 5)
+    assert stats()["cached_bytes"] == 0
+    assert (x == 5).all()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_activations_give_their_pages_to_gradients_of_another_size():
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * mmap.PAGESIZE
+
+    _core._empty_cache()
+    blocks = [full(1, i) for i in range(64)]
+    peak = resident()
+    del blocks
+    blocks = [full(2, i) for i in range(32)]
+    assert resident() < peak + 8 * MAPPING
+    del blocks
 
 
 def test_a_limit_is_kept_and_empties_the_cache_first():

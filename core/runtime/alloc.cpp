@@ -3,13 +3,16 @@
 // A request is rounded up to a bin: every multiple of 64 bytes up to 4 KiB, then eight steps to each doubling, so that
 // at most an eighth is lost.  Each bin has a stack of free blocks, linked through their first word.  Handing out a
 // cached block is a pop and four counters; everything else is in `allocate_fresh`.  A block of 2 MiB or more is a
-// mapping of its own on a 2 MiB boundary, so that the system can back it with huge pages: that makes the first touch
-// four times cheaper.
+// mapping on a 2 MiB boundary, so that the system can back it with huge pages: that makes the first touch four times
+// cheaper.  Where a size is missing, mappings of other sizes give their pages, which are warm: a larger one is split,
+// smaller ones are moved together.  Otherwise the activations that a training step has freed would lie beside the
+// gradients, of another size, that follow them.
 #include "runtime/alloc.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
@@ -87,8 +90,8 @@ int64_t memory_of_machine() {
   return bytes;
 }
 
-void* from_system(size_t size) {
-  if (size < mapping_begin) return std::aligned_alloc(alignment, size);
+/// Addresses on a boundary of `mapping_begin`, without pages yet.
+char* map(size_t size) {
   // Map too much, then give back what lies before and after the aligned block.
   char* raw = static_cast<char*>(
       mmap(nullptr, size + mapping_begin, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
@@ -100,6 +103,78 @@ void* from_system(size_t size) {
 #ifdef MADV_HUGEPAGE
   madvise(block, size, MADV_HUGEPAGE);  // advice only: where it is refused, small pages serve
 #endif
+  return block;
+}
+
+void to_cache(void* memory, Bin bin) {
+  auto* block = static_cast<FreeBlock*>(memory);
+  LG_UNPOISON(block, bin.size);
+  block->next = free_lists[bin.index];
+  free_lists[bin.index] = block;
+  stats.cached_bytes += int64_t(bin.size);
+  LG_POISON(block, bin.size);
+}
+/// A cached block of that bin, or null.
+void* from_cache(Bin bin) {
+  FreeBlock* block = free_lists[bin.index];
+  if (!block) return nullptr;
+  LG_UNPOISON(block, bin.size);
+  free_lists[bin.index] = block->next;
+  stats.cached_bytes -= int64_t(bin.size);
+  return block;
+}
+
+// ---- mappings out of other mappings.  A mapping is whole if it could be cut into mappings of `mapping_begin`.
+
+bool is_whole(size_t size) { return size >= mapping_begin && size % mapping_begin == 0; }
+
+/// Part of a mapping, or all of it, as cached blocks of their own.
+void cache_pieces(char* rest, size_t size) {
+  while (size) {
+    Bin bin = bin_of(size);
+    while (bin.size > size || !is_whole(bin.size)) bin = {bin.index - 1, size_of_bin(bin.index - 1)};
+    to_cache(rest, bin);
+    rest += bin.size;
+    size -= bin.size;
+  }
+}
+
+/// The first `size` bytes of a larger cached mapping; the rest is cached again.  Null if there is none.
+void* split_off(Bin wanted) {
+  for (int i = wanted.index + 1; i < num_bins; ++i) {
+    Bin bin{i, size_of_bin(i)};
+    if (!free_lists[i] || !is_whole(bin.size)) continue;
+    char* block = static_cast<char*>(from_cache(bin));
+    cache_pieces(block + wanted.size, bin.size - wanted.size);
+    return block;
+  }
+  return nullptr;
+}
+
+/// Moves the pages of smaller cached mappings to `block`, the largest first, until it is full or there are no more.
+void fill_from_smaller(char* block, Bin wanted) {
+#ifdef MREMAP_FIXED
+  size_t filled = 0;
+  for (int i = wanted.index - 1; i >= 0 && size_of_bin(i) >= mapping_begin && filled < wanted.size; --i) {
+    Bin bin{i, size_of_bin(i)};
+    while (free_lists[i] && is_whole(bin.size) && filled < wanted.size) {
+      char* from = static_cast<char*>(from_cache(bin));
+      size_t used = std::min(bin.size, wanted.size - filled);
+      if (mremap(from, used, used, MREMAP_MAYMOVE | MREMAP_FIXED, block + filled) == MAP_FAILED)
+        return to_cache(from, bin);  // `block` is memory all the same
+      cache_pieces(from + used, bin.size - used);
+      filled += used;
+    }
+  }
+#endif
+}
+
+void* from_system(Bin bin) {
+  if (bin.size < mapping_begin) return std::aligned_alloc(alignment, bin.size);
+  if (is_whole(bin.size))
+    if (void* block = split_off(bin)) return block;
+  char* block = map(bin.size);
+  if (block && is_whole(bin.size)) fill_from_smaller(block, bin);
   return block;
 }
 
@@ -135,10 +210,10 @@ bool must_fail_now() { return countdown > 0 && --countdown == 0; }
   Bin bin = bin_of(bytes);
   if (!within_limit(bytes)) empty_cache();
   if (!within_limit(bytes)) refuse(bytes, limit ? "beyond the limit that was set" : "more than this machine has");
-  void* block = from_system(bin.size);
+  void* block = from_system(bin);
   if (!block) {
     empty_cache();
-    block = from_system(bin.size);
+    block = from_system(bin);
   }
   if (!block) refuse(bytes, "the system refused");
   count_live(bytes);
@@ -155,13 +230,10 @@ void* allocate(size_t bytes) {
   if (bytes > largest) [[unlikely]]
     return allocate_fresh(bytes);
   Bin bin = bin_of(bytes);
-  FreeBlock* block = free_lists[bin.index];
+  void* block = from_cache(bin);
   if (!block) [[unlikely]]
     return allocate_fresh(bytes);
-  LG_UNPOISON(block, bin.size);
-  free_lists[bin.index] = block->next;
-  LG_POISON(reinterpret_cast<char*>(block) + bytes, bin.size - bytes);
-  stats.cached_bytes -= int64_t(bin.size);
+  LG_POISON(static_cast<char*>(block) + bytes, bin.size - bytes);
   count_live(bytes);
   return block;
 }
@@ -176,12 +248,7 @@ void deallocate(void* memory, size_t bytes) noexcept {
     to_system(memory, bin.size);
     return;
   }
-  auto* block = static_cast<FreeBlock*>(memory);
-  LG_UNPOISON(block, bin.size);
-  block->next = free_lists[bin.index];
-  free_lists[bin.index] = block;
-  stats.cached_bytes += int64_t(bin.size);
-  LG_POISON(block, bin.size);
+  to_cache(memory, bin);
 }
 
 MemoryStats memory_stats() { return stats; }
