@@ -13,6 +13,7 @@
 #include "kernels/isa.h"
 #include "kernels/kinds.h"
 #include "runtime/alloc.h"
+#include "runtime/pool.h"
 #include "runtime/strided.h"
 
 namespace lg::LG_ISA {
@@ -137,6 +138,37 @@ void normal_blocks(T* y, int64_t n, Generator& g, double mean, double std) {
   block_at(n - 16);
 }
 
+/// Draws the next n words.
+void draw_words(Generator& g, uint32_t* out, int64_t n) {
+  while (n > 0) {
+    int64_t count;
+    const uint32_t* words = g.words(n, &count);
+    for (int64_t i = 0; i < count; ++i) out[i] = Generator::temper(words[i]);
+    out += count;
+    n -= count;
+  }
+}
+
+/// 1 with probability p, else 0.  Each element takes 53 bits u of two words, and is 1 if u 2**-53 < p.
+void bernoulli(const Strided& y, Generator& g, double p) {
+  constexpr int64_t block = 1024;
+  constexpr uint64_t low21 = (uint64_t(1) << 21) - 1;
+  const uint64_t bound = uint64_t(std::ceil(p * 0x1p53));
+  dispatch_all(y.dtype, [&]<class T>() {
+    const T one = convert<T>(true), zero = convert<T>(false);
+    if (!y.contiguous())
+      return fill_each<T>(y, [&] { return (g.random64() & (low21 << 32 | 0xffffffff)) < bound ? one : zero; });
+    uint32_t words[2 * block];
+    T* out = y.as<T>();
+    for (int64_t left = y.numel(); left > 0; left -= block, out += block) {
+      const int64_t count = std::min(block, left);
+      draw_words(g, words, 2 * count);
+      for (int64_t i = 0; i < count; ++i)
+        out[i] = ((words[2 * i] & low21) << 32 | words[2 * i + 1]) < bound ? one : zero;
+    }
+  });
+}
+
 }  // namespace
 
 void draw(Strided y, Generator& g, Distribution distribution, double a, double b) {
@@ -153,7 +185,7 @@ void draw(Strided y, Generator& g, Distribution distribution, double a, double b
           return is_half_v<T> && C(x) == C(b) ? T(from) : x;  // rounding must not reach the open end
         });
       });
-    case Distribution::Bernoulli: return fill([&] { return g.uniform53() < a; });
+    case Distribution::Bernoulli: return bernoulli(y, g, a);
     case Distribution::Exponential: return fill([&] { return -1 / a * std::log1p(-g.uniform53()); });
     case Distribution::Geometric: return fill([&] { return std::ceil(std::log(g.uniform53()) / std::log1p(-a)); });
     case Distribution::Cauchy:
@@ -226,56 +258,17 @@ void multinomial(Strided y, Strided p, Generator& g) {
   });
 }
 
-namespace {
-
-/// Draws the next n words.
-void draw_words(Generator& g, uint32_t* out, int64_t n) {
-  while (n > 0) {
-    int64_t count;
-    const uint32_t* words = g.words(n, &count);
-    for (int64_t i = 0; i < count; ++i) out[i] = Generator::temper(words[i]);
-    out += count;
-    n -= count;
-  }
-}
-
-/// dropout of n dense elements; `bound` is keep * 2**53, rounded up.  words holds two for each element.
-template <class T>
-void dropout_block(T* __restrict y, T* __restrict noise, const T* __restrict x, const uint32_t* __restrict words,
-                   int64_t n, uint64_t bound, T kept) {
-  for (int64_t i = 0; i < n; ++i) {
-    const uint64_t v = uint64_t(words[2 * i] & ((1u << 21) - 1)) << 32 | words[2 * i + 1];
-    noise[i] = v < bound ? kept : T(Compute<T>(0));
-  }
-  for (int64_t i = 0; i < n; ++i) y[i] = T(Compute<T>(x[i]) * Compute<T>(noise[i]));
-}
-
-bool same_strides(const Strided& a, const Strided& b) { return std::equal(a.strides, a.strides + a.ndim, b.strides); }
-
-}  // namespace
-
-/// noise = 1/keep with probability `keep`, else 0; y = x noise.  y and noise have the same dense strides.  Each element
-/// takes 53 bits u of two words, and is kept if u 2**-53 < keep.
-void dropout(Strided y, Strided noise, Strided x, Generator& g, double keep) {
-  constexpr int64_t block = 1024;
-  const uint64_t bound = uint64_t(std::ceil(keep * 0x1p53));
-  const int64_t n = y.numel();
-  const bool dense = same_strides(x, y);
+/// y = x scale where `mask` holds, else x 0.  All three have the same dense strides.
+void masked_scale(Strided y, Strided x, Strided mask, double scale) {
   dispatch_inexact(y.dtype, [&]<class T>() {
-    const T kept = T(Compute<T>(Real<Compute<T>>(1) / Real<Compute<T>>(keep))), none = T(Compute<T>(0));
-    T *out = y.as<T>(), *factors = noise.as<T>();
+    using C = Compute<T>;
+    const C kept = C(T(C(Real<C>(scale))));
     const T* in = x.as<const T>();
-    if (!dense)
-      return each_in_memory_order(y, x, [&](int64_t at, int64_t at_x) {
-        factors[at] = (g.random64() & ((uint64_t(1) << 53) - 1)) < bound ? kept : none;
-        out[at] = T(Compute<T>(in[at_x]) * Compute<T>(factors[at]));
-      });
-    uint32_t words[2 * block];
-    for (int64_t i = 0; i < n; i += block) {
-      const int64_t count = std::min(block, n - i);
-      draw_words(g, words, 2 * count);
-      dropout_block(out + i, factors + i, in + i, words, count, bound, kept);
-    }
+    const bool* keep = mask.as<const bool>();
+    T* out = y.as<T>();
+    parallel_for(y.numel(), 32768, [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) out[i] = T(C(in[i]) * (keep[i] ? kept : C(0)));
+    });
   });
 }
 

@@ -54,8 +54,8 @@ class Generator;
   X(random_integers, (Strided y, Generator & generator, uint64_t range, int64_t base, bool wide))                      \
   X(bernoulli_each, (Strided y, Strided p, Generator & generator))                                                     \
   X(permutation, (Strided y, Generator & generator))                                                                   \
-  X(multinomial, (Strided y, Strided p, Generator & generator)) /* by row; with replacement */                         \
-  X(dropout, (Strided y, Strided noise, Strided x, Generator & generator, double keep))                                \
+  X(multinomial, (Strided y, Strided p, Generator & generator))       /* by row; with replacement */                   \
+  X(masked_scale, (Strided y, Strided x, Strided mask, double scale)) /* all with the same dense strides */            \
   /* reduce.cpp: y has size 1 where x is reduced, and is contiguous */                                                 \
   X(sum, (Strided y, Strided x, double divisor)) /* no int8, int16; integers to int64; mean with divisor */            \
   X(prod, (Strided y, Strided x))                /* int64, float32, float64, complex */                                \

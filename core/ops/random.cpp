@@ -372,17 +372,27 @@ Tensor dropout_(const Tensor& x, double p, bool train) {
 
 }  // namespace
 
-// y = x noise, noise 1/(1-p) or 0.   dL/dx = g noise.  One pass draws the noise and multiplies.
+// y = x scale where the mask holds, else 0.   dL/dx = the same of g.  The mask's strides are dense.
+static Tensor masked_scale(const Tensor& x, const Tensor& mask, double scale) {
+  Tensor y = empty_like(mask, x.dtype()), in = x;
+  if (!(x.strides() == mask.strides())) {
+    NoGrad off;
+    in = copy_(empty_like(mask, x.dtype()), x);
+  }
+  x.kernels().masked_scale(y.strided(), in.strided(), mask.strided(), scale);
+  if (Recorder record{"MulBackward0", y, x})
+    record.vjp([mask = record.save("other", mask), scale](const Tensor& g) { return masked_scale(g, *mask, scale); });
+  return y;
+}
+
 Tensor dropout(const Tensor& x, double p, bool train) {
   check_dropout(p);
   if (p == 0 || !train || x.numel() == 0) return x;
   if (!is_inexact(x.dtype())) fail(ErrorKind::Runtime, "dropout: result type Float can't be cast to ", x.dtype());
   if (p == 1) return x * zeros({}, x.dtype(), x.device());
-  Tensor y = empty_like(x), noise = empty_like(x);
-  x.kernels().dropout(y.strided(), noise.strided(), x.strided(), default_generator(), 1 - p);
-  if (Recorder record{"MulBackward0", y, x})
-    record.vjp([noise = record.save("other", noise)](const Tensor& g) { return g * *noise; });
-  return y;
+  Tensor mask = empty_like(x, DType::Bool), in_memory_order = make_alias(mask, {x.numel()}, {1}, 0);
+  x.kernels().draw(in_memory_order.strided(), default_generator(), Distribution::Bernoulli, 1 - p, 0);
+  return masked_scale(x, mask, 1 / (1 - p));
 }
 
 void def_random(Ops& ops) {
