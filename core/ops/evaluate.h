@@ -61,4 +61,15 @@ struct NodeName {
 inline bool rebases(const Tensor& x) { return is_view(x) && recording(x); }
 inline bool rebases(const Tensor& x, const Tensor& b) { return is_view(x) && recording(x, b); }
 
+/// In place: where autograd does not look on, `write` overwrites x; otherwise `apart` gives a new tensor that x
+/// becomes.
+template <class Apart, class Write>
+Tensor in_place(const char* name, const Tensor& x, bool records, Apart apart, Write write) {
+  if (records) return assign(name, x, apart());
+  check_inplace(name, x);
+  write();
+  x.bump_version();
+  return x;
+}
+
 }  // namespace lg

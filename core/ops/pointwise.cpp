@@ -1,5 +1,6 @@
 // The operators of pointwise.def: each row becomes a function, its in-place form, and their definitions for Python.
-// What is not a plain row stands in arithmetic.cpp; how a row meets tensors in evaluate.cpp.
+// What is not a plain row stands in arithmetic.cpp, elementary.cpp, selection.cpp and activation.cpp; how a row meets
+// tensors in evaluate.cpp.
 #include "ops/evaluate.h"
 
 namespace lg {

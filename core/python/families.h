@@ -7,6 +7,9 @@
   X(copy)              \
   X(pointwise)         \
   X(arithmetic)        \
+  X(elementary)        \
+  X(selection)         \
+  X(activation)        \
   X(complex)           \
   X(create)            \
   X(shape)             \

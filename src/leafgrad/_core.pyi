@@ -734,6 +734,18 @@ class Tensor:
         """Square of each element."""
     def square_(self) -> Tensor:
         """In-place square."""
+    def lerp(self, end: Tensor, weight: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+        """input + weight * (end - input), exact at both ends."""
+    def lerp_(self, end: Tensor, weight: Tensor | Number) -> Tensor:
+        """In-place lerp."""
+    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
+        """input + value * tensor1 * tensor2."""
+    def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+        """In-place addcmul."""
+    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
+        """input + value * tensor1 / tensor2."""
+    def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+        """In-place addcdiv."""
     def copysign(self, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
         """Size of `input` with the sign of `other`."""
     def copysign_(self, other: Tensor | Number) -> Tensor:
@@ -803,6 +815,10 @@ class Tensor:
         self, nan: _float | None = None, posinf: _float | None = None, neginf: _float | None = None
     ) -> Tensor:
         """NaN as `nan` (0), infinities as `posinf` and `neginf` (the largest and least finite numbers)."""
+    def sinc(self, *, out: Tensor | None = None) -> Tensor:
+        """sin(pi x) / (pi x), and 1 at 0."""
+    def sinc_(self) -> Tensor:
+        """sin(pi x) / (pi x), and 1 at 0."""
     def where(self, condition: Tensor, other: Tensor | _complex) -> Tensor:
         """``self`` where the condition holds, ``other`` elsewhere."""
     def masked_fill(self, mask: Tensor, value: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -837,22 +853,6 @@ class Tensor:
         """In-place clamp_min."""
     def clamp_max_(self, max: Tensor | Number) -> Tensor:
         """In-place clamp_max."""
-    def lerp(self, end: Tensor, weight: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-        """input + weight * (end - input), exact at both ends."""
-    def lerp_(self, end: Tensor, weight: Tensor | Number) -> Tensor:
-        """In-place lerp."""
-    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
-        """input + value * tensor1 * tensor2."""
-    def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
-        """In-place addcmul."""
-    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
-        """input + value * tensor1 / tensor2."""
-    def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
-        """In-place addcdiv."""
-    def sinc(self, *, out: Tensor | None = None) -> Tensor:
-        """sin(pi x) / (pi x), and 1 at 0."""
-    def sinc_(self) -> Tensor:
-        """sin(pi x) / (pi x), and 1 at 0."""
     @overload
     def new_empty(
         self,
@@ -2276,6 +2276,15 @@ def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def square_(input: Tensor) -> Tensor:
     """In-place square."""
 
+def lerp(input: Tensor, end: Tensor, weight: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
+    """input + weight * (end - input), exact at both ends."""
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
+    """input + value * tensor1 * tensor2."""
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
+    """input + value * tensor1 / tensor2."""
+
 def copysign(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Size of `input` with the sign of `other`."""
 
@@ -2346,6 +2355,9 @@ def nan_to_num(
 ) -> Tensor:
     """NaN as `nan` (0), infinities as `posinf` and `neginf` (the largest and least finite numbers)."""
 
+def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """sin(pi x) / (pi x), and 1 at 0."""
+
 @overload
 def where(condition: Tensor) -> tuple[Tensor, ...]:
     """`input` where the condition holds, `other` elsewhere. Indices at which the condition holds, a tensor for each dimension."""
@@ -2395,20 +2407,8 @@ def clamp_min_(input: Tensor, min: Tensor | Number) -> Tensor:
 def clamp_max_(input: Tensor, max: Tensor | Number) -> Tensor:
     """In-place clamp_max."""
 
-def lerp(input: Tensor, end: Tensor, weight: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """input + weight * (end - input), exact at both ends."""
-
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
-    """input + value * tensor1 * tensor2."""
-
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
-    """input + value * tensor1 / tensor2."""
-
 def gelu(input: Tensor, *, approximate: str = "none", out: Tensor | None = None) -> Tensor:
     """Gaussian error linear unit, x * Phi(x)."""
-
-def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """sin(pi x) / (pi x), and 1 at 0."""
 
 def view_as_real(input: Tensor) -> Tensor:
     """A view with a last dimension of size 2: real and imaginary part."""
