@@ -215,17 +215,6 @@ def test_a_forked_child_computes_too(two_threads):
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_blas_is_not_loaded_before_it_is_needed():
-    code = (
-        "import leafgrad; x = leafgrad.ones(4, 4); x @ x\n"
-        "loaded = lambda: 'scipy_openblas' in open('/proc/self/maps').read()\n"
-        "assert not loaded()\n"
-        "y = leafgrad.ones(200, 200, dtype=leafgrad.complex64); y @ y\n"
-        "assert loaded()\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 @pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
 def test_every_instruction_set_computes_the_same(isa):
     code = (

@@ -43,7 +43,9 @@ struct Tiles {
     size = std::min(pixels, ((pixels + count - 1) / count + 15) / 16 * 16);
     count = (pixels + size - 1) / size;
   }
-  int64_t bytes(const ConvShape& s) const { return unrolled ? s.depth() * size * int64_t(sizeof(T)) : 0; }
+  int64_t bytes(const ConvShape& s) const {
+    return unrolled ? (s.depth() * size * int64_t(sizeof(T)) + 63) / 64 * 64 : 0;
+  }
 };
 
 /// One tile of one group of one image.
@@ -83,7 +85,8 @@ void forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& 
   const Tiles<T> tiles(s);
   const int64_t depth = s.depth(), tasks = s.batch * s.groups * tiles.count;
   const int64_t grain = grain_for(tiles.size * depth * s.out_channels);
-  Workspace space(tiles.bytes(s), (tasks + grain - 1) / grain);
+  const int64_t matrix = tiles.bytes(s);
+  Workspace space(matrix + gemm_bytes<T>(s.out_channels, depth), (tasks + grain - 1) / grain);
   parallel_for(tasks, grain, [&](int64_t begin, int64_t end) {
     Workspace::Piece piece(space);
     for (int64_t task = begin; task < end; ++task) {
@@ -94,7 +97,7 @@ void forward(T* y, const T* x, const T* weight, const T* bias, const ConvShape& 
         for (int64_t k = 0; k < s.out_channels; ++k)
           std::fill_n(out + k * tiles.pixels, tile.count, bias[tile.group * s.out_channels + k]);
       gemm<T>(s.out_channels, tile.count, depth, {weight + tile.group * s.out_channels * depth, depth, 1}, seen,
-              {out, tiles.pixels, 1}, bias != nullptr);
+              {out, tiles.pixels, 1}, bias != nullptr, piece.as<void>(matrix));
     }
   });
 }
@@ -133,7 +136,8 @@ void input_by_rolling(T* dx, const T* g, const T* weight, const T* bias, const C
   Tiles<T> tiles(part);
   tiles.unrolled = true;
   const int64_t tasks = images * blocks, grain = grain_for(tiles.pixels * width * taps * s.out_channels);
-  Workspace space(tiles.bytes(part), (tasks + grain - 1) / grain);
+  const int64_t matrix = tiles.bytes(part);
+  Workspace space(matrix + gemm_bytes<T>(width * taps, s.out_channels), (tasks + grain - 1) / grain);
   parallel_for(tasks, grain, [&](int64_t begin, int64_t end) {
     Workspace::Piece piece(space);
     for (int64_t task = begin; task < end; ++task) {
@@ -147,8 +151,8 @@ void input_by_rolling(T* dx, const T* g, const T* weight, const T* bias, const C
       for (int64_t first = 0; first < tiles.pixels; first += tiles.size) {
         const int64_t pixels = std::min(tiles.size, tiles.pixels - first);
         gemm<T>(count * taps, pixels, s.out_channels, {w, 1, depth},
-                {g + image * s.out_channels * tiles.pixels + first, tiles.pixels, 1}, {piece.as<T>(), pixels, 1},
-                false);
+                {g + image * s.out_channels * tiles.pixels + first, tiles.pixels, 1}, {piece.as<T>(), pixels, 1}, false,
+                piece.as<void>(matrix));
         roll_up<T>(s, count, to, first, pixels, piece.as<T>(), pixels);
       }
     }
@@ -184,7 +188,8 @@ void weight_gradient(T* dw, const T* x, const T* g, const ConvShape& s) {
   const int64_t partials = std::clamp<int64_t>(partial_bytes / (n * int64_t(sizeof(T))), 1, wanted);
   Scratch memory(partials > 1 ? size_t(partials * n) * sizeof(T) : 0);
   T* sums = partials > 1 ? memory.as<T>() : dw;
-  Workspace space(tiles.bytes(s), partials * s.groups);
+  const int64_t matrix = tiles.bytes(s);
+  Workspace space(matrix + gemm_bytes<T>(s.out_channels, tiles.size), partials * s.groups);
   parallel_for(partials * s.groups, grain_for(all / partials * tiles.size * per_group),
                [&](int64_t begin, int64_t end) {
                  Workspace::Piece piece(space);
@@ -196,7 +201,7 @@ void weight_gradient(T* dw, const T* x, const T* g, const ConvShape& s) {
                      const Tile<T> tile(s, tiles, number);
                      gemm<T>(s.out_channels, depth, tile.count, {tile.outputs(s, g), tiles.pixels, 1},
                              tile.matrix(s, tiles, x, piece.as<T>()).transposed(),
-                             {sums + partial * n + group * per_group, depth, 1}, i > from);
+                             {sums + partial * n + group * per_group, depth, 1}, i > from, piece.as<void>(matrix));
                    }
                  }
                });
@@ -210,14 +215,10 @@ void weight_gradient(T* dw, const T* x, const T* g, const ConvShape& s) {
 
 template <class F>
 void dispatch(DType dtype, F&& f) {
-  auto prepared = [&]<class T>() {
-    prepare_gemm<T>();
-    f.template operator()<T>();
-  };
   if (dtype == DType::Float32)
-    prepared.template operator()<float>();
+    f.template operator()<float>();
   else
-    prepared.template operator()<double>();
+    f.template operator()<double>();
 }
 
 }  // namespace

@@ -1,269 +1,284 @@
-// Our own matrix product of one thread, after Goto and van de Geijn, "Anatomy of high-performance matrix
-// multiplication" (2008): a block of `rows` x `columns` sums stays in registers while k runs; panels of b are packed
-// one at a time into the nearest caches, and a is packed where its layout would hurt.  See docs/design/matmul.md.
+// Our own matrix product, after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): a
+// block of `panel_height` rows x `panel_width` columns of sums stays in registers while k runs; panels of b are packed,
+// and a is packed where its layout would hurt.  See docs/design/matmul.md.
 #include "kernels/gemm.h"
 
 #include <algorithm>
-#include <cstring>
-#include <type_traits>
+#include <atomic>
+#include <thread>
+#include <utility>
+#include <vector>
 
-#include "kernels/vector.h"
-#include "runtime/blas.h"
-#include "runtime/pool.h"
+#include "kernels/gemm_pack.h"
+#include "kernels/workspace.h"
 
 namespace lg::LG_ISA {
 namespace {
 
-template <class T>
-inline constexpr bool is_ours = vector_bytes > 16 && (std::is_same_v<T, float> || std::is_same_v<T, double>);
+// Of k at a time: a panel of a stays in the first cache, one of b in the second.
+constexpr int64_t depth = 512;
+// Rows of a at a time, which stay in the second cache when packed.
+constexpr int64_t height = 37 * panel_height;
 
-#if defined(__AVX512F__)
-constexpr int rows = 14;  // 28 of 32 registers hold sums
-#else
-constexpr int rows = 6;  // 12 of 16
-#endif
-constexpr int vectors = 2;
-template <class T>
-constexpr int lanes = vector_bytes / int(sizeof(T));
-template <class T>
-constexpr int columns = vectors * lanes<T>;
-constexpr int64_t depth = 384;   // of k at a time: a panel of a stays in the first cache, one of b in the second
-constexpr int64_t height = 518;  // rows of a at a time: 37 panels of 14, which stay in the second cache when packed
+/// k in parts of about the same size.
+int64_t part_of(int64_t k) {
+  const int64_t parts = (k + depth - 1) / depth;
+  return (k + parts - 1) / parts;
+}
 
-constexpr int64_t ahead = 12;  // rows that packing asks for in advance: each lies in another page
+template <class R>
+constexpr int64_t line = 64 / int64_t(sizeof(R));  // numbers in a line of the cache
 
-/// Sums of R rows and V vectors of columns over k.  Element (r, l) of a stands at a[r * a_row + l * a_column].
-template <class T>
+/// f of 0 to n - 1, which are constants to it: what it indexes can stay in registers.
+template <int n, class F>
+[[gnu::always_inline]] inline void each(F f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    (f(std::integral_constant<int, i>()), ...);
+  }(std::make_integer_sequence<int, n>());
+}
+
+/// A panel of a times one of b, in real numbers: strides and the width are those of the real and imaginary parts.
+template <class R>
 struct Tile {
   int64_t k;
-  const T* a;
-  int64_t stride;  // a_row if a_column is 1, else a_column, a_row being 1
-  const T* b;
+  const R* a;  // element (r, l) at a[r * unit + l * stride], or with the two exchanged if it lies by rows
+  int64_t stride;
+  const R* b;
   int64_t b_row;
-  T* c;
+  const R* next;  // what to bring into the cache meanwhile, a line for each of k
+  R* c;
   int64_t c_row;
-  int64_t width;  // columns that c has, up to V vectors
+  int64_t width;  // that c has, at most two vectors
   bool accumulate;
 };
 
-template <class T, int R, int V, bool by_rows>
-[[gnu::noinline]] void multiply(const Tile<T>& t) {
-  using Vec = Vector<T>;
-  Vec sum[R][V];
-#pragma GCC unroll 16
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-      sum[r][v] = Vec{};
-      __builtin_prefetch(t.c + r * t.c_row + v * lanes<T>);
-    }
-  const int64_t k = t.k, b_row = t.b_row, a_row = by_rows ? t.stride : 1, a_column = by_rows ? 1 : t.stride;
-  const T *a = t.a, *b = t.b;
-  for (int64_t l = 0; l < k; ++l) {
-    Vec y[V];
-#pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) y[v] = load_vector(b + l * b_row + v * lanes<T>);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) sum[r][v] += a[r * a_row + l * a_column] * y[v];
-  }
-  if (t.width < V * lanes<T>) {  // the last columns: through a buffer, since c ends here
-    T out[R][V * lanes<T>];
-    for (int r = 0; r < R; ++r)
-      for (int v = 0; v < V; ++v) store_vector(&out[r][v * lanes<T>], sum[r][v]);
-    for (int r = 0; r < R; ++r)
-      for (int64_t j = 0; j < t.width; ++j) {
-        T& c = t.c[r * t.c_row + j];
-        c = t.accumulate ? c + out[r][j] : out[r][j];
+template <class T, int rows, int vectors, bool by_rows>
+[[gnu::noinline]] void multiply(const Tile<Real<T>>& t) {
+  using R = Real<T>;
+  using Vec = Vector<R>;
+  constexpr int lanes = vector_lanes<T>, unit = is_complex_v<T> ? 2 : 1, sums = rows * vectors;
+  const int64_t k = t.k, b_row = t.b_row, a_row = by_rows ? t.stride : unit, a_column = by_rows ? unit : t.stride;
+  const R *a = t.a, *b = t.b, *next = t.next;
+  auto c = [&](int i) __attribute__((always_inline)) { return t.c + i / vectors * t.c_row + i % vectors * lanes; };
+  Vec sum[sums];
+  each<sums>([&](auto i) __attribute__((always_inline)) {
+    sum[i] = Vec{};
+    __builtin_prefetch(c(i));
+  });
+  for (int64_t l = 0; l < k; ++l, a += a_column, b += b_row, next += line<R>) {
+    const Vec y[2] = {load_vector(b), load_vector(b + (vectors - 1) * lanes)};
+    __builtin_prefetch(next, 0, 2);
+    each<rows>([&](auto r) __attribute__((always_inline)) {
+      const R* x = a + r * a_row;
+      sum[r * vectors] += x[0] * y[0];
+      if constexpr (vectors == 2) sum[r * 2 + 1] += x[0] * y[1];
+      if constexpr (is_complex_v<T>) {
+        sum[r * 2] -= x[1] * y[1];
+        sum[r * 2 + 1] += x[1] * y[0];
       }
-    return;
+    });
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-      T* c = t.c + r * t.c_row + v * lanes<T>;
-      store_vector(c, t.accumulate ? load_vector(c) + sum[r][v] : sum[r][v]);
+  if constexpr (is_complex_v<T>)
+    each<rows>([&](auto r) __attribute__((always_inline)) { interleave(sum[r * 2], sum[r * 2 + 1]); });
+  if (t.width == vectors * lanes)
+    return each<sums>([&](auto i) __attribute__((always_inline)) {
+      store_vector(c(i), t.accumulate ? load_vector(c(i)) + sum[i] : sum[i]);
+    });
+  R out[sums * lanes];  // the last columns: through a buffer, since c ends here
+  each<sums>([&](auto i) __attribute__((always_inline)) { store_vector(out + i * lanes, sum[i]); });
+  for (int r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < t.width; ++j) {
+      R& to = t.c[r * t.c_row + j];
+      const R value = out[r * vectors * lanes + j];
+      to = t.accumulate ? to + value : value;
     }
 }
 
-template <class T, int V, bool by_rows, int R = rows>
-void multiply_rows(int count, const Tile<T>& t) {
-  if (count == R) return multiply<T, R, V, by_rows>(t);
-  if constexpr (R > 1) multiply_rows<T, V, by_rows, R - 1>(count, t);
+template <class T, int vectors, bool by_rows, int rows = panel_height>
+void multiply_rows(int count, const Tile<Real<T>>& t) {
+  if (count == rows) return multiply<T, rows, vectors, by_rows>(t);
+  if constexpr (rows > 1) multiply_rows<T, vectors, by_rows, rows - 1>(count, t);
 }
 
 template <class T>
-void multiply(int count, bool by_rows, const Tile<T>& t) {
-  const bool narrow = t.width <= lanes<T>;
-  if (by_rows)
-    narrow ? multiply_rows<T, 1, true>(count, t) : multiply_rows<T, 2, true>(count, t);
-  else
-    narrow ? multiply_rows<T, 1, false>(count, t) : multiply_rows<T, 2, false>(count, t);
-}
-
-/// Rows of the next panel when `left` remain: full, except that a short last panel shares with the one before.
-inline int panel_rows(int64_t left) {
-  if (left <= rows) return int(left);
-  return left < rows + rows / 2 ? int((left + 1) / 2) : rows;
-}
-
-template <class T>
-using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
-
-/// to[l * count + r] = a[r, l] for `count` rows and k columns.
-template <class T>
-void pack_rows(MatrixView<const T> a, int count, int64_t k, T* to) {
-  if (a.row == 1) {
-    constexpr int half = 32 / int(sizeof(T));
-    for (int64_t l = 0; l < k; ++l) {
-      const T* from = a.data + l * a.column;
-      __builtin_prefetch(from + ahead * a.column);
-      if (count >= half && count <= 2 * half) {  // two vectors that overlap
-        store_vector(to + l * count, load_vector<T, 32>(from));
-        store_vector(to + l * count + count - half, load_vector<T, 32>(from + count - half));
-      } else {
-        for (int r = 0; r < count; ++r) to[l * count + r] = from[r];
-      }
-    }
-    return;
+void multiply(int count, bool by_rows, const Tile<Real<T>>& t) {
+  if constexpr (is_complex_v<T>) {
+    multiply_rows<T, 2, false>(count, t);
+  } else {
+    const bool narrow = t.width <= vector_lanes<T>;
+    if (by_rows)
+      narrow ? multiply_rows<T, 1, true>(count, t) : multiply_rows<T, 2, true>(count, t);
+    else
+      narrow ? multiply_rows<T, 1, false>(count, t) : multiply_rows<T, 2, false>(count, t);
   }
-  using U = Bits<T>;
-  constexpr int64_t side = 32 / sizeof(U);
-  int64_t done = 0;  // columns
-  for (; done + side <= k; done += side) {
-    int r = 0;
-    for (; r + side <= count; r += side)
-      copy_square<32>(reinterpret_cast<U*>(to + done * count + r), count, reinterpret_cast<const U*>(&a.at(r, done)),
-                      a.row);
-    for (; r < count; ++r)
-      for (int64_t l = done; l < done + side; ++l) to[l * count + r] = a.at(r, l);
-  }
-  for (; done < k; ++done)
-    for (int r = 0; r < count; ++r) to[done * count + r] = a.at(r, done);
 }
 
-/// to[l * columns + j] = b[l, j] for k rows and `width` columns, zeros beyond.
-template <class T>
-void pack_columns(MatrixView<const T> b, int64_t k, int64_t width, T* to) {
-  constexpr int64_t full = columns<T>;
-  if (b.column == 1) {
-    for (int64_t l = 0; l < k; ++l) {
-      T* row = to + l * full;
-      for (int v = 0; v < vectors; ++v) __builtin_prefetch(&b.at(l, v * lanes<T>) + ahead * b.row);
-      if (width == full) {
-        for (int v = 0; v < vectors; ++v) store_vector(row + v * lanes<T>, load_vector(&b.at(l, v * lanes<T>)));
-      } else {
-        std::memcpy(row, &b.at(l, 0), size_t(width) * sizeof(T));
-        std::fill(row + width, row + full, T(0));
-      }
-    }
-    return;
-  }
-  using U = Bits<T>;
-  constexpr int64_t side = 32 / sizeof(U);
-  int64_t done = 0;  // columns
-  for (; done + side <= width; done += side) {
-    int64_t l = 0;
-    for (; l + side <= k; l += side)
-      copy_square<32>(reinterpret_cast<U*>(to + l * full + done), full, reinterpret_cast<const U*>(&b.at(l, done)),
-                      b.column);
-    for (; l < k; ++l)
-      for (int64_t j = done; j < done + side; ++j) to[l * full + j] = b.at(l, j);
-  }
-  for (int64_t l = 0; l < k && done < full; ++l)
-    for (int64_t j = done; j < full; ++j) to[l * full + j] = j < width ? b.at(l, j) : T(0);
-}
+/// A panel of b, packed or where it lies.
+template <class R>
+struct RightPanel {
+  const R* data;
+  int64_t row;
+  const R* next;  // the panel to be used after it, or null
+};
 
-/// The rows of a that one pass over b uses, packed if need be.
-template <class T>
-struct Panels {
-  MatrixView<const T> a;
-  T* packed;  // null: read where they are
-
-  Panels(MatrixView<const T> from, int64_t m, int64_t n, int64_t k, T* room) : a(from), packed(room) {
-    // Rows one page apart fall into the same lines of the first cache, and columns far apart cost an address
-    // translation each; packing pays once n uses what was packed often enough.
-    const bool by_rows = a.column == 1;
-    const int64_t step = (by_rows ? a.row : a.column) * int64_t(sizeof(T));
-    const bool awkward = by_rows ? step % 4096 == 0 || step > 16384 : step > 256;
-    if (n < 3 * columns<T> || !awkward) {
-      packed = nullptr;
-      return;
-    }
-    int64_t done = 0;
+/// c (+)= a b for rows of a whose panels are ready, k up to `depth`; right_panel(j, width) gives the panels of b.
+template <class T, class F>
+void multiply_block(int64_t m, int64_t n, int64_t k, const LeftPanels<T>& left, F right_panel, MatrixView<T> c,
+                    bool accumulate) {
+  using R = Real<T>;
+  constexpr int unit = sizeof(T) / sizeof(R);
+  for (int64_t j = 0; j < n; j += panel_width<T>) {
+    const int64_t width = std::min<int64_t>(panel_width<T>, n - j);
+    const RightPanel<R> right = right_panel(j, width);
+    Tile<R> tile{k, nullptr, 0, right.data, right.row, nullptr, nullptr, c.row * unit, width * unit, accumulate};
+    const R* next = right.next;
     for (int64_t i = 0; i < m;) {
-      const int count = panel_rows(m - i);
-      pack_rows<T>({&a.at(i, 0), a.row, a.column}, count, k, packed + done);
-      done += count * k;
+      const int count = next_panel(m - i);
+      const MatrixView<const T> a = left.at(i, count);
+      const bool by_rows = a.column == 1;
+      tile.a = reinterpret_cast<const R*>(a.data);
+      tile.stride = unit * (by_rows ? a.row : a.column);
+      tile.c = reinterpret_cast<R*>(&c.at(i, j));
+      tile.next = next && next < right.next + k * panel_row<T> ? next : right.data;
+      multiply<T>(count, by_rows, tile);
+      if (next) next += k * line<R>;
       i += count;
+    }
+  }
+}
+
+/// Part of b in packed panels, made and used by all threads: each part of k in turn, and in it panel by panel.
+template <class T>
+struct SharedPanels {
+  MatrixView<const T> b;
+  int64_t n, k, part, panels;
+  Real<T>* packed;
+
+  SharedPanels(MatrixView<const T> from, int64_t columns, int64_t rows, Real<T>* to)
+      : b(from),
+        n(columns),
+        k(rows),
+        part(part_of(rows)),
+        panels((columns + panel_width<T> - 1) / panel_width<T>),
+        packed(to) {}
+
+  Real<T>* at(int64_t l, int64_t panel) const {
+    return packed + (l * panels + panel * std::min(part, k - l)) * panel_row<T>;
+  }
+  void pack(int64_t panel) const {
+    const int64_t j = panel * panel_width<T>;
+    for (int64_t l = 0; l < k; l += part)
+      pack_columns<T>({&b.at(l, j), b.row, b.column}, std::min(part, k - l), std::min<int64_t>(panel_width<T>, n - j),
+                      at(l, panel));
+  }
+  /// c (+)= a b on one thread, once all is packed.
+  void multiply(int64_t m, MatrixView<const T> a, MatrixView<T> c, bool accumulate, T* room) const {
+    for (int64_t l = 0; l < k; l += part) {
+      const int64_t rows = std::min(part, k - l);
+      const LeftPanels<T> left({&a.at(0, l), a.row, a.column}, m, n, rows, room);
+      auto panel = [&](int64_t j, int64_t) {
+        const Real<T>* here = at(l, j / panel_width<T>);
+        return RightPanel<Real<T>>{here, panel_row<T>, here + rows * panel_row<T>};
+      };
+      multiply_block<T>(m, n, rows, left, panel, c, accumulate || l > 0);
     }
   }
 };
 
-/// c (+)= a b for at most `height` rows and `depth` of k.
-template <class T>
-void multiply_block(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
-                    bool accumulate, T* room) {
-  T *panel = room, *a_room = room + columns<T> * depth;
-  const Panels<T> left(a, m, n, k, a_room);
-  for (int64_t j = 0; j < n; j += columns<T>) {
-    const int64_t width = std::min<int64_t>(columns<T>, n - j);
-    // A panel is packed unless its rows are whole vectors and too few rows of a will use it.
-    const bool direct = b.column == 1 && m <= 2 * rows && width % lanes<T> == 0;
-    if (!direct) pack_columns<T>({&b.at(0, j), b.row, b.column}, k, width, panel);
-    Tile<T> tile{k,     nullptr, 0,         direct ? &b.at(0, j) : panel, direct ? b.row : columns<T>, nullptr,
-                 c.row, width,   accumulate};
-    int64_t done = 0;
-    for (int64_t i = 0; i < m;) {
-      const int count = panel_rows(m - i);
-      const bool by_rows = !left.packed && a.column == 1;
-      tile.a = left.packed ? left.packed + done : &a.at(i, 0);
-      tile.stride = left.packed ? count : by_rows ? a.row : a.column;
-      tile.c = &c.at(i, j);
-      multiply<T>(count, by_rows, tile);
-      done += count * k;
-      i += count;
-    }
+constexpr int64_t shared_bytes = 16 << 20;  // of b that are packed at a time
+constexpr int64_t near_bytes = 1 << 20;     // of b that stay in the second cache
+constexpr int64_t most_rows = 8 * panel_height;
+
+/// Rows cut for all threads: large pieces, which use a panel of b often, then smaller ones, so that all end together.
+std::vector<int64_t> cut(int64_t m, int64_t b_bytes) {
+  const int64_t least = (b_bytes <= near_bytes ? 1 : 2) * panel_height;
+  std::vector<int64_t> bounds{0};
+  for (int64_t left = m; left > 0;) {
+    int64_t piece = std::clamp(left / (4 * num_threads()) / panel_height * panel_height, least, most_rows);
+    if (left < piece + panel_height) piece = left;
+    bounds.push_back(bounds.back() + piece);
+    left -= piece;
   }
+  return bounds;
 }
 
-template <class T>
-void multiply_all(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
-                  bool accumulate) {
-  T* room = static_cast<T*>(thread_room(size_t(depth * (columns<T> + height)) * sizeof(T)));
-  for (int64_t l = 0; l < k; l += depth)
-    for (int64_t i = 0; i < m; i += height)
-      multiply_block<T>(std::min(height, m - i), n, std::min(depth, k - l), {&a.at(i, l), a.row, a.column},
-                        {&b.at(l, 0), b.row, b.column}, {&c.at(i, 0), c.row, 1}, accumulate || l > 0, room);
-}
-
-template <class T>
-blas::Matrix<const T> as_blas(MatrixView<const T> v, int64_t columns) {
-  if (v.column == 1 && v.row >= columns) return {v.data, v.row, false};
-  return {v.data, v.column, true};
+/// Waits until `done` has come to `all`.  Others work on it: their chunks were begun before this one.
+inline void wait_for(const std::atomic<int64_t>& done, int64_t all) {
+  while (done.load(std::memory_order_acquire) < all) std::this_thread::yield();
 }
 
 }  // namespace
 
 template <class T>
-void prepare_gemm() {
-  if (!is_ours<T>) blas::load();
+int64_t gemm_bytes(int64_t m, int64_t k) {
+  return std::min(depth, k) * (panel_row<T> * int64_t(sizeof(Real<T>)) + std::min(height, m) * int64_t(sizeof(T)));
 }
 
 template <class T>
 void gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
-          bool accumulate) {
-  if constexpr (is_ours<T>)
-    multiply_all<T>(m, n, k, a, b, c, accumulate);
-  else
-    blas::gemm<T>(m, n, k, as_blas(a, k), as_blas(b, n), accumulate, {c.data, c.row});
+          bool accumulate, void* room) {
+  using R = Real<T>;
+  const int64_t part = part_of(k);
+  R* panel = static_cast<R*>(room);
+  T* rows_room = reinterpret_cast<T*>(panel + part * panel_row<T>);
+  for (int64_t l = 0; l < k; l += part) {
+    const int64_t terms = std::min(part, k - l);
+    for (int64_t i = 0; i < m; i += height) {
+      const int64_t rows = std::min(height, m - i);
+      const LeftPanels<T> left({&a.at(i, l), a.row, a.column}, rows, n, terms, rows_room);
+      auto pack = [&](int64_t j, int64_t width) -> RightPanel<R> {
+        const MatrixView<const T> from{&b.at(l, j), b.row, b.column};
+        if constexpr (!is_complex_v<T>)  // packed unless its rows are whole vectors and too few rows of a will use it
+          if (b.column == 1 && rows <= 2 * panel_height && width % vector_lanes<T> == 0)
+            return {from.data, b.row, nullptr};
+        pack_columns<T>(from, terms, width, panel);
+        return {panel, panel_row<T>, nullptr};
+      };
+      multiply_block<T>(rows, n, terms, left, pack, {&c.at(i, 0), c.row, 1}, accumulate || l > 0);
+    }
+  }
 }
 
-#define INSTANTIATE(T)             \
-  template void prepare_gemm<T>(); \
-  template void gemm<T>(int64_t, int64_t, int64_t, MatrixView<const T>, MatrixView<const T>, MatrixView<T>, bool);
+template <class T>
+void shared_gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
+                 bool accumulate) {
+  const int64_t terms = std::min(k, 8 * depth), row_bytes = panel_row<T> * int64_t(sizeof(Real<T>));
+  const int64_t all_panels = (n + panel_width<T> - 1) / panel_width<T>;
+  const int64_t panels = std::clamp<int64_t>(shared_bytes / (row_bytes * terms), 1, all_panels);
+  const int64_t columns = panels * panel_width<T>, bytes = panels * terms * row_bytes;
+  const std::vector<int64_t> bounds = cut(m, bytes);
+  const int64_t pieces = int64_t(bounds.size()) - 1;
+  Scratch memory{size_t(bytes)};
+  Workspace space(std::min(depth, k) * (most_rows + panel_height) * int64_t(sizeof(T)), pieces);
+  for (int64_t l = 0; l < k; l += terms)
+    for (int64_t j = 0; j < n; j += columns) {
+      const SharedPanels<T> right({&b.at(l, j), b.row, b.column}, std::min(columns, n - j), std::min(terms, k - l),
+                                  memory.as<Real<T>>());
+      std::atomic<int64_t> packed{0};
+      auto run = [&](int64_t task) {
+        if (task < right.panels) {
+          right.pack(task);
+          packed.fetch_add(1, std::memory_order_release);
+          return;
+        }
+        wait_for(packed, right.panels);
+        const int64_t i = bounds[size_t(task - right.panels)], rows = bounds[size_t(task - right.panels + 1)] - i;
+        const Workspace::Piece room(space);
+        right.multiply(rows, {&a.at(i, l), a.row, a.column}, {&c.at(i, j), c.row, 1}, accumulate || l > 0,
+                       room.as<T>());
+      };
+      parallel_for(right.panels + pieces, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; ++task) run(task);
+      });
+    }
+}
+
+#define INSTANTIATE(T)                                                                                             \
+  template int64_t gemm_bytes<T>(int64_t, int64_t);                                                                \
+  template void gemm<T>(int64_t, int64_t, int64_t, MatrixView<const T>, MatrixView<const T>, MatrixView<T>, bool,  \
+                        void*);                                                                                    \
+  template void shared_gemm<T>(int64_t, int64_t, int64_t, MatrixView<const T>, MatrixView<const T>, MatrixView<T>, \
+                               bool);
 INSTANTIATE(float)
 INSTANTIATE(double)
 INSTANTIATE(complex64)

@@ -1,7 +1,5 @@
-// The matrix product of one thread: what matmul, convolutions and recurrent nets cut their work into.
-//
-// Built for AVX2 and AVX-512 it is our own; for other instruction sets it is the BLAS library's.  See
-// docs/design/matmul.md.
+// The matrix product: on one thread, for what convolutions cut their work into, and on all of them.
+// See docs/design/matmul.md.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +19,19 @@ struct MatrixView {
   MatrixView transposed() const { return {data, column, row}; }
 };
 
-/// Call before gemm, GIL held, on the thread that spreads the work: it may have to load a library.
+/// Bytes of working memory that gemm needs for these sizes and all lesser ones.
 template <class T>
-void prepare_gemm();
+int64_t gemm_bytes(int64_t m, int64_t k);
 
 /// c[m, n] = a[m, k] b[k, n], or c += a b, on the calling thread.  T: float, double, complex64, complex128.  One stride
-/// of a and of b is 1, c's column stride is 1, nothing overlaps c; no number exceeds 2^31 - 1.
+/// of a and of b is 1, c's column stride is 1, nothing overlaps c; `room` has gemm_bytes(m, k).
 template <class T>
 void gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
-          bool accumulate);
+          bool accumulate, void* room);
+
+/// The same on all threads, with the same bits; not within a chunk.
+template <class T>
+void shared_gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
+                 bool accumulate);
 
 }  // namespace lg::LG_ISA

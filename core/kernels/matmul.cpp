@@ -11,6 +11,7 @@
 #include "kernels/gemm.h"
 #include "kernels/isa.h"
 #include "kernels/vector.h"
+#include "kernels/workspace.h"
 #include "runtime/alloc.h"
 #include "runtime/pool.h"
 #include "runtime/strided.h"
@@ -30,6 +31,8 @@ constexpr int64_t small_work = 16384;      // m * n * k up to which simple loops
 constexpr int64_t small_pack = 4096;       // elements of the small path's buffer on the stack
 constexpr int64_t parallel_work = 100000;  // m * n * k of one chunk
 constexpr double tile_work = 4e6;          // the same for gemm's tiles, while they are few
+constexpr double shared_work = 8e6;        // m * n * k from which all threads share what one packs ...
+constexpr int64_t shared_rows = 128;       // ... if so many rows use it
 
 template <class T>
 using View = MatrixView<T>;
@@ -198,12 +201,10 @@ struct Batches {
 
 // ---- large products
 
+/// A layout that gemm takes.
 template <class T>
-bool fits_gemm(View<const T> v, int64_t rows, int64_t columns) {
-  constexpr int64_t most = INT32_MAX;
-  bool plain = v.column == 1 && v.row >= columns && v.row <= most;
-  bool transposed = v.row == 1 && v.column >= rows && v.column <= most;
-  return plain || transposed;
+bool fits_gemm(View<const T> v) {
+  return v.row == 1 || v.column == 1;
 }
 
 /// A matrix in a layout that gemm takes, converted to the type of the sum; packed only if need be.
@@ -211,7 +212,7 @@ template <class T>
 class Operand {
  public:
   Operand(View<const T> v, int64_t rows, int64_t columns)
-      : ready_(std::is_same_v<T, Sum<T>> && fits_gemm(v, rows, columns)),
+      : ready_(std::is_same_v<T, Sum<T>> && fits_gemm(v)),
         scratch_(ready_ ? 0 : size_t(rows * columns) * sizeof(Sum<T>)) {
     if constexpr (std::is_same_v<T, Sum<T>>) {
       if (ready_) {
@@ -234,14 +235,13 @@ class Operand {
   View<const Sum<T>> view_{};
 };
 
-/// The cut of an m by n result, halving the longer side.  Each tile packs its operands for itself, so tiles are large:
-/// 16 of them, or fewer of four million multiplications, or more of 500 million, for machines with more cores.
+/// The cut of an m by n result whose tiles pack their operands for themselves, halving the longer side: 16 of them, or
+/// fewer of four million multiplications.
 struct Tiles {
   int64_t height, width, down, across;
 
   Tiles(int64_t m, int64_t n, int64_t k) : height(m), width(n) {
-    double work = double(m) * double(n) * double(k);
-    double wanted = std::max(std::clamp(work / tile_work, 1.0, 16.0), work / 5e8);
+    const double wanted = std::clamp(double(m) * double(n) * double(k) / tile_work, 1.0, 16.0);
     count(m, n);
     while (double(down * across) < wanted && std::max(height, width) > 128) {
       int64_t& side = height >= width ? height : width;
@@ -258,28 +258,36 @@ struct Tiles {
 /// All batches, cut into tiles.
 template <class T>
 void tiled_product(const Batches& batches, const Product<T>& first) {
-  Tiles tiles(first.m, first.n, first.k);
-  int64_t per_batch = tiles.down * tiles.across;
-  int64_t work = std::min(tiles.height, first.m) * std::min(tiles.width, first.n) * first.k;
-  int64_t grain = std::max<int64_t>(1, int64_t(tile_work / 4) / work);
-  parallel_for(batches.count() * per_batch, grain, [&](int64_t begin, int64_t end) {
+  const Tiles tiles(first.m, first.n, first.k);
+  const int64_t per_batch = tiles.down * tiles.across, tasks = batches.count() * per_batch;
+  const int64_t work = std::min(tiles.height, first.m) * std::min(tiles.width, first.n) * first.k;
+  const int64_t grain = std::max<int64_t>(1, int64_t(tile_work / 4) / work);
+  Workspace space(gemm_bytes<T>(tiles.height, first.k), (tasks + grain - 1) / grain);
+  parallel_for(tasks, grain, [&](int64_t begin, int64_t end) {
+    const Workspace::Piece room(space);
     for (int64_t task = begin; task < end; ++task) {
       Product<T> p = batches.at(task / per_batch, first);
       int64_t tile = task % per_batch;
       int64_t i = tile / tiles.across * tiles.height, j = tile % tiles.across * tiles.width;
       gemm<T>(std::min(tiles.height, p.m - i), std::min(tiles.width, p.n - j), p.k,
               {&p.a.at(i, 0), p.a.row, p.a.column}, {&p.b.at(0, j), p.b.row, p.b.column}, {&p.c.at(i, j), p.c.row, 1},
-              p.accumulate);
+              p.accumulate, room.as<void>());
     }
   });
 }
 
+/// Products of operands that gemm takes: a large one after the other on all threads, else tiles side by side.
 template <class T>
-bool fits_gemm(const Product<T>& p) {
-  return p.k <= INT32_MAX && fits_gemm<T>(p.a, p.m, p.k) && fits_gemm<T>(p.b, p.k, p.n) && p.c.row <= INT32_MAX;
+void large_product(const Batches& batches, const Product<T>& first) {
+  if (first.m < shared_rows || double(first.m) * double(first.n) * double(first.k) < shared_work)
+    return tiled_product(batches, first);
+  for (int64_t batch = 0; batch < batches.count(); ++batch) {
+    const Product<T> p = batches.at(batch, first);
+    shared_gemm<T>(p.m, p.n, p.k, p.a, p.b, p.c, p.accumulate);
+  }
 }
 
-/// Integers, and sides too long for gemm: rows spread over threads.
+/// Integers: rows spread over threads.
 template <class T>
 void plain_product(const Product<T>& p) {
   parallel_for(p.m, std::max<int64_t>(1, parallel_work / (p.n * p.k)), [&](int64_t begin, int64_t end) {
@@ -295,10 +303,7 @@ void plain_product(const Product<T>& p) {
 template <class T>
 void packed_product(const Product<T>& p) {
   Operand<T> a(p.a, p.m, p.k), b(p.b, p.k, p.n);
-  Product<T> ready{p.m, p.n, p.k, a.view(), b.view(), p.c, p.accumulate};
-  if (!fits_gemm(ready)) return plain_product(ready);  // a side beyond 2^31
-  GilRelease unlocked;
-  tiled_product<T>(Batches(), ready);
+  large_product<T>(Batches(), {p.m, p.n, p.k, a.view(), b.view(), p.c, p.accumulate});
 }
 
 /// float16 and bfloat16: computed in float, rounded once at the end.
@@ -307,8 +312,7 @@ void half_product(const Product<T>& p) {
   Operand<T> a(p.a, p.m, p.k), b(p.b, p.k, p.n);
   Scratch scratch(size_t(p.m * p.n) * sizeof(float));
   View<float> sums{scratch.as<float>(), p.n, 1};
-  GilRelease unlocked;
-  tiled_product<float>(Batches(), {p.m, p.n, p.k, a.view(), b.view(), sums, false});
+  large_product<float>(Batches(), {p.m, p.n, p.k, a.view(), b.view(), sums, false});
   parallel_for(p.m, std::max<int64_t>(1, default_grain / p.n), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       for (int64_t j = 0; j < p.n; ++j) store(p.c.at(i, j), sums.at(i, j), p.accumulate);
@@ -333,11 +337,8 @@ void run(const Batches& batches, const Product<T>& first) {
                         });
   }
   bool vector = first.m == 1 || first.n == 1;
-  if constexpr (is_gemm_type<T> || is_half_v<T>)
-    if (!vector) prepare_gemm<Sum<T>>();
-  if constexpr (is_gemm_type<T>) {
-    if (!vector && fits_gemm(first)) return tiled_product(batches, first);
-  }
+  if constexpr (is_gemm_type<T>)
+    if (!vector && fits_gemm(first.a) && fits_gemm(first.b)) return large_product(batches, first);
   for (int64_t batch = 0; batch < count; ++batch) {
     Product<T> p = batches.at(batch, first);
     if (vector)

@@ -33,6 +33,19 @@ inline void store_vector(T* p, V v) {
   *reinterpret_cast<Vector<T, sizeof(V)>*>(p) = v;
 }
 
+/// The lanes of both in turn: a becomes a0 b0 a1 b1 ..., b goes on from there.
+template <class V, size_t... l>
+inline void interleave(V& a, V& b, std::index_sequence<l...>) {
+  constexpr int n = sizeof...(l);
+  const V low = __builtin_shufflevector(a, b, (int(l) % 2 * n + int(l) / 2)...);
+  b = __builtin_shufflevector(a, b, (int(l) % 2 * n + (n + int(l)) / 2)...);
+  a = low;
+}
+template <class V>
+inline void interleave(V& a, V& b) {
+  interleave(a, b, std::make_index_sequence<sizeof(V) / sizeof(a[0])>());
+}
+
 /// One exchange of a transposition: where the numbers of row and column differ in the bit `step`, a pair of rows swaps.
 template <int step, class V, size_t... l>
 inline void exchange(V& a, V& b, std::index_sequence<l...>) {

@@ -328,7 +328,8 @@ struct Room {
   }
   static int64_t line_size(const Grid& grid) { return 4 * grid.across + 8; }
   static int64_t bytes(const Grid& grid, int64_t a, int64_t b) {
-    return 4 * (line_size(grid) + grid.dealt(6) + grid.dealt(4) + points * (grid.plane(a) + grid.plane(b)));
+    const int64_t floats = line_size(grid) + grid.dealt(6) + grid.dealt(4) + points * (grid.plane(a) + grid.plane(b));
+    return (4 * floats + 63) / 64 * 64;
   }
 };
 
@@ -350,7 +351,8 @@ bool winograd(float* y, const float* x, const float* weight, const float* bias, 
   const int64_t C = s.in_channels, K = s.out_channels, pitch = grid.pitch();
   Scratch transformed(size_t(points * K * C) * sizeof(float));
   float* u = transformed.as<float>();
-  Workspace space(Room::bytes(grid, C, K), grid.tasks);
+  const int64_t room_bytes = Room::bytes(grid, C, K);
+  Workspace space(room_bytes + gemm_bytes<float>(K, C), grid.tasks);
   transform_weights(weight, u, s);
   std::atomic<bool> finite{true};
   parallel_for(grid.tasks, 1, [&](int64_t begin, int64_t end) {
@@ -363,7 +365,7 @@ bool winograd(float* y, const float* x, const float* weight, const float* bias, 
       const int64_t n = (task.all_tiles() + lanes - 1) / lanes * lanes;
       for (int64_t point = 0; point < points; ++point)
         gemm<float>(K, n, C, {u + point * K * C, C, 1}, {room.first + point * grid.plane(C), pitch, 1},
-                    {room.second + point * grid.plane(K), pitch, 1}, false);
+                    {room.second + point * grid.plane(K), pitch, 1}, false, piece.as<void>(room_bytes));
       if (!transform_outputs(grid, task, room.second, bias, y, room.collected)) finite = false;
     }
   });
@@ -377,7 +379,8 @@ bool winograd_weight(float* dw, const float* x, const float* g, const ConvShape&
   const int64_t wanted = std::clamp<int64_t>(grid.tasks / 4, std::min<int64_t>(2, grid.tasks), most_partials);
   const int64_t partials = std::clamp<int64_t>(partial_bytes / (size * int64_t(sizeof(float))), 1, wanted);
   Scratch memory(size_t(partials * size) * sizeof(float));
-  Workspace space(Room::bytes(grid, C, K), partials);
+  const int64_t room_bytes = Room::bytes(grid, C, K);
+  Workspace space(room_bytes + gemm_bytes<float>(K, grid.pitch()), partials);
   parallel_for(partials, 1, [&](int64_t begin, int64_t end) {
     Workspace::Piece piece(space);
     const Room room(grid, C, piece.as<float>());
@@ -390,7 +393,8 @@ bool winograd_weight(float* dw, const float* x, const float* g, const ConvShape&
         for (int64_t point = 0; point < points; ++point)
           gemm<float>(K, C, task.all_tiles(), {room.second + point * grid.plane(K), pitch, 1},
                       {room.first + point * grid.plane(C), 1, pitch},
-                      {memory.as<float>() + partial * size + point * K * C, C, 1}, number > from);
+                      {memory.as<float>() + partial * size + point * K * C, C, 1}, number > from,
+                      piece.as<void>(room_bytes));
       }
     }
   });

@@ -25,9 +25,10 @@ class Workspace {
     ~Piece() { space_.taken_.fetch_and(~(uint64_t(1) << number_), std::memory_order_release); }
     Piece(const Piece&) = delete;
     Piece& operator=(const Piece&) = delete;
+    /// What lies `offset` bytes into it.
     template <class T>
-    T* as() const {
-      return reinterpret_cast<T*>(space_.memory_.as<char>() + number_ * space_.bytes_);
+    T* as(int64_t offset = 0) const {
+      return reinterpret_cast<T*>(space_.memory_.as<char>() + number_ * space_.bytes_ + offset);
     }
 
    private:
