@@ -7,7 +7,6 @@
 #include <atomic>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "kernels/gemm_pack.h"
 #include "kernels/workspace.h"
@@ -20,14 +19,15 @@ constexpr int64_t depth = 512;
 // Rows of a at a time, which stay in the second cache when packed.
 constexpr int64_t height = 37 * panel_height;
 
+constexpr int64_t most_strip = 4;           // panels of b that a thread packs at a time
+constexpr int64_t shared_bytes = 16 << 20;  // of a that are packed at a time for all threads
+constexpr int64_t near_bytes = 1 << 20;     // of b that stay in the second cache
+
 /// k in parts of about the same size.
 int64_t part_of(int64_t k) {
   const int64_t parts = (k + depth - 1) / depth;
   return (k + parts - 1) / parts;
 }
-
-template <class R>
-constexpr int64_t line = 64 / int64_t(sizeof(R));  // numbers in a line of the cache
 
 /// f of 0 to n - 1, which are constants to it: what it indexes can stay in registers.
 template <int n, class F>
@@ -45,7 +45,6 @@ struct Tile {
   int64_t stride;
   const R* b;
   int64_t b_row;
-  const R* next;  // what to bring into the cache meanwhile, a line for each of k
   R* c;
   int64_t c_row;
   int64_t width;  // that c has, at most two vectors
@@ -58,16 +57,15 @@ template <class T, int rows, int vectors, bool by_rows>
   using Vec = Vector<R>;
   constexpr int lanes = vector_lanes<T>, unit = is_complex_v<T> ? 2 : 1, sums = rows * vectors;
   const int64_t k = t.k, b_row = t.b_row, a_row = by_rows ? t.stride : unit, a_column = by_rows ? unit : t.stride;
-  const R *a = t.a, *b = t.b, *next = t.next;
+  const R *a = t.a, *b = t.b;
   auto c = [&](int i) __attribute__((always_inline)) { return t.c + i / vectors * t.c_row + i % vectors * lanes; };
   Vec sum[sums];
   each<sums>([&](auto i) __attribute__((always_inline)) {
     sum[i] = Vec{};
     __builtin_prefetch(c(i));
   });
-  for (int64_t l = 0; l < k; ++l, a += a_column, b += b_row, next += line<R>) {
+  for (int64_t l = 0; l < k; ++l, a += a_column, b += b_row) {
     const Vec y[2] = {load_vector(b), load_vector(b + (vectors - 1) * lanes)};
-    __builtin_prefetch(next, 0, 2);
     each<rows>([&](auto r) __attribute__((always_inline)) {
       const R* x = a + r * a_row;
       sum[r * vectors] += x[0] * y[0];
@@ -118,94 +116,132 @@ template <class R>
 struct RightPanel {
   const R* data;
   int64_t row;
-  const R* next;  // the panel to be used after it, or null
 };
 
-/// c (+)= a b for rows of a whose panels are ready, k up to `depth`; right_panel(j, width) gives the panels of b.
+/// c (+)= a b for a block of a; right_panel(j) gives the panels of b.
 template <class T, class F>
-void multiply_block(int64_t m, int64_t n, int64_t k, const LeftPanels<T>& left, F right_panel, MatrixView<T> c,
-                    bool accumulate) {
+void multiply_block(const LeftPanels<T>& left, int64_t n, F right_panel, MatrixView<T> c, bool accumulate) {
   using R = Real<T>;
   constexpr int unit = sizeof(T) / sizeof(R);
   for (int64_t j = 0; j < n; j += panel_width<T>) {
     const int64_t width = std::min<int64_t>(panel_width<T>, n - j);
-    const RightPanel<R> right = right_panel(j, width);
-    Tile<R> tile{k, nullptr, 0, right.data, right.row, nullptr, nullptr, c.row * unit, width * unit, accumulate};
-    const R* next = right.next;
-    for (int64_t i = 0; i < m;) {
-      const int count = next_panel(m - i);
+    const RightPanel<R> right = right_panel(j);
+    Tile<R> tile{left.k, nullptr, 0, right.data, right.row, nullptr, c.row * unit, width * unit, accumulate};
+    for (int64_t i = 0; i < left.m;) {
+      const int count = next_panel(left.m - i);
       const MatrixView<const T> a = left.at(i, count);
       const bool by_rows = a.column == 1;
       tile.a = reinterpret_cast<const R*>(a.data);
       tile.stride = unit * (by_rows ? a.row : a.column);
       tile.c = reinterpret_cast<R*>(&c.at(i, j));
-      tile.next = next && next < right.next + k * panel_row<T> ? next : right.data;
       multiply<T>(count, by_rows, tile);
-      if (next) next += k * line<R>;
       i += count;
     }
   }
 }
 
-/// Part of b in packed panels, made and used by all threads: each part of k in turn, and in it panel by panel.
+/// May b be read where it lies?  Its rows are near one another, or too few rows of a will use it.
 template <class T>
-struct SharedPanels {
+bool is_direct(int64_t m, int64_t k, MatrixView<const T> b) {
+  const int64_t bytes = b.row * int64_t(sizeof(T));
+  const bool near = bytes < 2048 && k * bytes <= near_bytes;
+  return !is_complex_v<T> && b.column == 1 && (near || m <= 2 * panel_height);
+}
+
+/// Panels of b for one thread, n columns of k: packed, or read where they lie if they are whole vectors.
+template <class T>
+struct RightPanels {
   MatrixView<const T> b;
-  int64_t n, k, part, panels;
-  Real<T>* packed;
+  int64_t n, k;
+  bool direct;
+  Real<T>* room;
 
-  SharedPanels(MatrixView<const T> from, int64_t columns, int64_t rows, Real<T>* to)
-      : b(from),
-        n(columns),
-        k(rows),
-        part(part_of(rows)),
-        panels((columns + panel_width<T> - 1) / panel_width<T>),
-        packed(to) {}
-
-  Real<T>* at(int64_t l, int64_t panel) const {
-    return packed + (l * panels + panel * std::min(part, k - l)) * panel_row<T>;
+  int64_t width(int64_t j) const { return std::min<int64_t>(panel_width<T>, n - j); }
+  bool is_packed(int64_t j) const { return !direct || width(j) % vector_lanes<T> != 0; }
+  Real<T>* place(int64_t j) const { return room + j / panel_width<T> * panel_row<T> * k; }
+  void pack(int64_t j) const {
+    if (is_packed(j)) pack_columns<T>({&b.at(0, j), b.row, b.column}, k, width(j), place(j));
   }
-  void pack(int64_t panel) const {
-    const int64_t j = panel * panel_width<T>;
-    for (int64_t l = 0; l < k; l += part)
-      pack_columns<T>({&b.at(l, j), b.row, b.column}, std::min(part, k - l), std::min<int64_t>(panel_width<T>, n - j),
-                      at(l, panel));
-  }
-  /// c (+)= a b on one thread, once all is packed.
-  void multiply(int64_t m, MatrixView<const T> a, MatrixView<T> c, bool accumulate, T* room) const {
-    for (int64_t l = 0; l < k; l += part) {
-      const int64_t rows = std::min(part, k - l);
-      const LeftPanels<T> left({&a.at(0, l), a.row, a.column}, m, n, rows, room);
-      auto panel = [&](int64_t j, int64_t) {
-        const Real<T>* here = at(l, j / panel_width<T>);
-        return RightPanel<Real<T>>{here, panel_row<T>, here + rows * panel_row<T>};
-      };
-      multiply_block<T>(m, n, rows, left, panel, c, accumulate || l > 0);
-    }
+  RightPanel<Real<T>> at(int64_t j) const {
+    if constexpr (!is_complex_v<T>)
+      if (!is_packed(j)) return {&b.at(0, j), b.row};
+    return {place(j), panel_row<T>};
   }
 };
-
-constexpr int64_t shared_bytes = 16 << 20;  // of b that are packed at a time
-constexpr int64_t near_bytes = 1 << 20;     // of b that stay in the second cache
-constexpr int64_t most_rows = 8 * panel_height;
-
-/// Rows cut for all threads: large pieces, which use a panel of b often, then smaller ones, so that all end together.
-std::vector<int64_t> cut(int64_t m, int64_t b_bytes) {
-  const int64_t least = (b_bytes <= near_bytes ? 1 : 2) * panel_height;
-  std::vector<int64_t> bounds{0};
-  for (int64_t left = m; left > 0;) {
-    int64_t piece = std::clamp(left / (4 * num_threads()) / panel_height * panel_height, least, most_rows);
-    if (left < piece + panel_height) piece = left;
-    bounds.push_back(bounds.back() + piece);
-    left -= piece;
-  }
-  return bounds;
-}
 
 /// Waits until `done` has come to `all`.  Others work on it: their chunks were begun before this one.
 inline void wait_for(const std::atomic<int64_t>& done, int64_t all) {
   while (done.load(std::memory_order_acquire) < all) std::this_thread::yield();
 }
+
+int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+/// How a product is cut for all threads: a in blocks, which are packed first where that helps and shared by all; then
+/// tasks of a strip of b and a stretch of blocks, each packing its strip for itself.
+template <class T>
+struct Cut {
+  static constexpr int64_t block = 8 * panel_height;
+  int64_t blocks, strip, across, stretch, down;
+
+  Cut(int64_t m, int64_t n) : blocks((m + block - 1) / block) {
+    const int64_t panels = (n + panel_width<T> - 1) / panel_width<T>, threads = num_threads();
+    strip = std::clamp<int64_t>(panels / (8 * threads), 1, most_strip) * panel_width<T>;
+    across = (n + strip - 1) / strip;
+    const int64_t wanted = std::clamp<int64_t>(4 * threads / across, 1, blocks);
+    stretch = (blocks + wanted - 1) / wanted;
+    down = (blocks + stretch - 1) / stretch;
+  }
+};
+
+/// c (+)= a b on all threads, k being so short that all of a may be packed.
+template <class T>
+struct SharedProduct {
+  int64_t m, n, k;
+  MatrixView<const T> a, b;
+  MatrixView<T> c;
+  bool accumulate;
+  T* a_room;  // or null, if a is read where it lies
+  bool direct;
+  Workspace& b_rooms;
+
+  void run(const Cut<T>& cut, int64_t part) {
+    const int64_t packs = a_room ? cut.blocks : 0;
+    std::atomic<int64_t> packed{0};
+    auto task = [&](int64_t number) {
+      if (number < packs) {
+        for (int64_t l = 0; l < k; l += part) left(number, l, part).pack();
+        packed.fetch_add(1, std::memory_order_release);
+        return;
+      }
+      wait_for(packed, packs);
+      number -= packs;
+      const int64_t first = number / cut.across * cut.stretch, j = number % cut.across * cut.strip;
+      multiply(first, std::min(first + cut.stretch, cut.blocks), j, std::min(cut.strip, n - j), part);
+    };
+    parallel_for(packs + cut.across * cut.down, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t number = begin; number < end; ++number) task(number);
+    });
+  }
+
+ private:
+  /// A block and the part of k that begins with l.
+  LeftPanels<T> left(int64_t number, int64_t l, int64_t part) const {
+    const int64_t i = number * Cut<T>::block, rows = std::min(Cut<T>::block, m - i), terms = std::min(part, k - l);
+    return {{&a.at(i, l), a.row, a.column}, rows, terms, a_room ? a_room + l * m + i * terms : nullptr};
+  }
+  void multiply(int64_t first, int64_t last, int64_t j, int64_t width, int64_t part) const {
+    const Workspace::Piece room(b_rooms);
+    for (int64_t l = 0; l < k; l += part) {
+      const RightPanels<T> right{
+          {&b.at(l, j), b.row, b.column}, width, std::min(part, k - l), direct, room.as<Real<T>>()};
+      for (int64_t x = 0; x < width; x += panel_width<T>) right.pack(x);
+      for (int64_t number = first; number < last; ++number)
+        multiply_block<T>(
+            left(number, l, part), width, [&](int64_t x) { return right.at(x); },
+            {&c.at(number * Cut<T>::block, j), c.row, 1}, accumulate || l > 0);
+    }
+  }
+};
 
 }  // namespace
 
@@ -221,20 +257,21 @@ void gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<con
   const int64_t part = part_of(k);
   R* panel = static_cast<R*>(room);
   T* rows_room = reinterpret_cast<T*>(panel + part * panel_row<T>);
+  const bool pack_a = is_complex_v<T> || (is_awkward(a) && n >= 3 * panel_width<T>);
+  const bool direct = is_direct(m, k, b);
   for (int64_t l = 0; l < k; l += part) {
     const int64_t terms = std::min(part, k - l);
     for (int64_t i = 0; i < m; i += height) {
-      const int64_t rows = std::min(height, m - i);
-      const LeftPanels<T> left({&a.at(i, l), a.row, a.column}, rows, n, terms, rows_room);
-      auto pack = [&](int64_t j, int64_t width) -> RightPanel<R> {
-        const MatrixView<const T> from{&b.at(l, j), b.row, b.column};
-        if constexpr (!is_complex_v<T>)  // packed unless its rows are whole vectors and too few rows of a will use it
-          if (b.column == 1 && rows <= 2 * panel_height && width % vector_lanes<T> == 0)
-            return {from.data, b.row, nullptr};
-        pack_columns<T>(from, terms, width, panel);
-        return {panel, panel_row<T>, nullptr};
+      const LeftPanels<T> left{
+          {&a.at(i, l), a.row, a.column}, std::min(height, m - i), terms, pack_a ? rows_room : nullptr};
+      left.pack();
+      auto right = [&](int64_t j) {
+        const int64_t width = std::min<int64_t>(panel_width<T>, n - j);
+        const RightPanels<T> one{{&b.at(l, j), b.row, b.column}, width, terms, direct, panel};
+        one.pack(0);
+        return one.at(0);
       };
-      multiply_block<T>(rows, n, terms, left, pack, {&c.at(i, 0), c.row, 1}, accumulate || l > 0);
+      multiply_block<T>(left, n, right, {&c.at(i, 0), c.row, 1}, accumulate || l > 0);
     }
   }
 }
@@ -242,34 +279,26 @@ void gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<con
 template <class T>
 void shared_gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
                  bool accumulate) {
-  const int64_t terms = std::min(k, 8 * depth), row_bytes = panel_row<T> * int64_t(sizeof(Real<T>));
-  const int64_t all_panels = (n + panel_width<T> - 1) / panel_width<T>;
-  const int64_t panels = std::clamp<int64_t>(shared_bytes / (row_bytes * terms), 1, all_panels);
-  const int64_t columns = panels * panel_width<T>, bytes = panels * terms * row_bytes;
-  const std::vector<int64_t> bounds = cut(m, bytes);
-  const int64_t pieces = int64_t(bounds.size()) - 1;
-  Scratch memory{size_t(bytes)};
-  Workspace space(std::min(depth, k) * (most_rows + panel_height) * int64_t(sizeof(T)), pieces);
+  const int64_t size = sizeof(T), part = part_of(k), terms = std::min(k, 8 * part);
+  const bool pack_a = is_awkward(a);
+  const int64_t rows = pack_a ? std::min(m, round_up(shared_bytes / (size * terms), Cut<T>::block)) : m;
+  const Cut<T> cut(rows, n);
+  Scratch a_room(pack_a ? size_t(rows * terms * size) : 0);
+  Workspace b_rooms(cut.strip * part * size, cut.across * cut.down);
   for (int64_t l = 0; l < k; l += terms)
-    for (int64_t j = 0; j < n; j += columns) {
-      const SharedPanels<T> right({&b.at(l, j), b.row, b.column}, std::min(columns, n - j), std::min(terms, k - l),
-                                  memory.as<Real<T>>());
-      std::atomic<int64_t> packed{0};
-      auto run = [&](int64_t task) {
-        if (task < right.panels) {
-          right.pack(task);
-          packed.fetch_add(1, std::memory_order_release);
-          return;
-        }
-        wait_for(packed, right.panels);
-        const int64_t i = bounds[size_t(task - right.panels)], rows = bounds[size_t(task - right.panels + 1)] - i;
-        const Workspace::Piece room(space);
-        right.multiply(rows, {&a.at(i, l), a.row, a.column}, {&c.at(i, j), c.row, 1}, accumulate || l > 0,
-                       room.as<T>());
-      };
-      parallel_for(right.panels + pieces, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t task = begin; task < end; ++task) run(task);
-      });
+    for (int64_t i = 0; i < m; i += rows) {
+      const int64_t count = std::min(rows, m - i);
+      SharedProduct<T>{count,
+                       n,
+                       std::min(terms, k - l),
+                       {&a.at(i, l), a.row, a.column},
+                       {&b.at(l, 0), b.row, b.column},
+                       {&c.at(i, 0), c.row, 1},
+                       accumulate || l > 0,
+                       pack_a ? a_room.as<T>() : nullptr,
+                       is_direct(m, k, b),
+                       b_rooms}
+          .run(Cut<T>(count, n), part);
     }
 }
 

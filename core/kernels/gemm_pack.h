@@ -16,9 +16,9 @@ namespace lg::LG_ISA {
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int panel_height = 14;  // 28 of 32 registers hold sums
 #elif defined(__AVX2__)
-inline constexpr int panel_height = 6;  // 12 of 16, and the product needs none
+inline constexpr int panel_height = 6;  // 12 of 16
 #else
-inline constexpr int panel_height = 4;  // 8 of 16
+inline constexpr int panel_height = 4;  // 8 of 16; without FMA a product needs one for itself
 #endif
 /// Numbers in a vector, real or imaginary parts.
 template <class T>
@@ -30,6 +30,7 @@ inline constexpr int panel_width = is_complex_v<T> ? vector_lanes<T> : 2 * vecto
 template <class T>
 inline constexpr int panel_row = 2 * vector_lanes<T>;
 
+inline constexpr int move_bytes = vector_bytes < 32 ? vector_bytes : 32;  // that packing moves at a time
 inline constexpr int64_t ahead = 12;  // rows that packing asks for in advance: each lies in another page
 
 /// Rows of the next panel when `left` remain: full, except that a short last panel shares with the one before.
@@ -38,38 +39,39 @@ inline int next_panel(int64_t left) {
   return left < panel_height + panel_height / 2 ? int((left + 1) / 2) : panel_height;
 }
 
-/// to[i * to_row + j] = from[i + j * from_row] for `rows` x `columns`, by squares that turn in registers.
+/// to[i * to_row + j] = from[i + j * from_row] for `rows` x `columns`: squares that turn in registers, side by side
+/// with the last one reaching back over its neighbour.  Down a strip first, because its few lines of `from` stay in the
+/// cache.
 template <class T>
 inline void pack_transposed(T* to, int64_t to_row, const T* from, int64_t from_row, int64_t rows, int64_t columns) {
-  int64_t done = 0;  // rows
+  int64_t squares = 0;  // rows that they cover
   if constexpr (sizeof(T) <= 8) {
     using U = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
-    constexpr int64_t side = 32 / sizeof(U);
-    for (; done + side <= rows; done += side) {
-      int64_t j = 0;
-      for (; j + side <= columns; j += side)
-        copy_square<32>(reinterpret_cast<U*>(to + done * to_row + j), to_row,
-                        reinterpret_cast<const U*>(from + done + j * from_row), from_row);
-      for (; j < columns; ++j)
-        for (int64_t i = done; i < done + side; ++i) to[i * to_row + j] = from[i + j * from_row];
+    constexpr int64_t side = move_bytes / sizeof(U);
+    if (columns >= side) squares = rows / side * side;
+    for (int64_t done = 0; done < columns && squares > 0; done += side) {
+      const int64_t j = std::min(done, columns - side);
+      for (int64_t i = 0; i < squares; i += side)
+        copy_square<move_bytes>(reinterpret_cast<U*>(to + i * to_row + j), to_row,
+                                reinterpret_cast<const U*>(from + i + j * from_row), from_row);
     }
   }
-  for (; done < rows; ++done)
-    for (int64_t j = 0; j < columns; ++j) to[done * to_row + j] = from[done + j * from_row];
+  for (int64_t j = 0; j < columns; ++j)
+    for (int64_t i = squares; i < rows; ++i) to[i * to_row + j] = from[i + j * from_row];
 }
 
 /// to[l * count + r] = a[r, l] for `count` rows and k columns.
 template <class T>
 void pack_rows(MatrixView<const T> a, int count, int64_t k, T* to) {
   if (a.row != 1) return pack_transposed(to, count, a.data, a.row, k, count);
-  constexpr int half = 32 / int(sizeof(T));
+  constexpr int half = move_bytes / int(sizeof(T));
   for (int64_t l = 0; l < k; ++l) {
     const T* from = a.data + l * a.column;
     __builtin_prefetch(from + ahead * a.column);
     if (!is_complex_v<T> && count >= half && count <= 2 * half) {  // two vectors that overlap
       if constexpr (!is_complex_v<T>) {
-        store_vector(to + l * count, load_vector<T, 32>(from));
-        store_vector(to + l * count + count - half, load_vector<T, 32>(from + count - half));
+        store_vector(to + l * count, load_vector<T, move_bytes>(from));
+        store_vector(to + l * count + count - half, load_vector<T, move_bytes>(from + count - half));
       }
     } else {
       std::copy_n(from, count, to + l * count);
@@ -106,35 +108,35 @@ void pack_columns(MatrixView<const T> b, int64_t k, int64_t width, Real<T>* to) 
   }
 }
 
-/// Rows of a, read where they lie or packed.
+/// Would rows of a be slow to read where they lie?  One page apart, they fall into the same lines of the first cache,
+/// and columns far apart cost an address translation each.  Complex numbers are always packed, which spares as many
+/// forms of the innermost loop.
 template <class T>
-class LeftPanels {
- public:
-  /// `room` for m * k elements; `n` columns will be multiplied.
-  LeftPanels(MatrixView<const T> a, int64_t m, int64_t n, int64_t k, T* room) : a_(a), k_(k) {
-    // Rows one page apart fall into the same lines of the first cache, and columns far apart cost an address
-    // translation each; packing pays once n uses what was packed often enough.  Complex panels are always packed, which
-    // spares as many forms of the innermost loop.
-    const int64_t step = (a.column == 1 ? a.row : a.column) * int64_t(sizeof(T));
-    const bool awkward = a.column == 1 ? step % 4096 == 0 || step > 16384 : step > 256;
-    if (!is_complex_v<T> && (n < 3 * panel_width<T> || !awkward)) return;
-    packed_ = room;
+bool is_awkward(MatrixView<const T> a) {
+  const int64_t step = (a.column == 1 ? a.row : a.column) * int64_t(sizeof(T));
+  return is_complex_v<T> || (a.column == 1 ? step % 4096 == 0 || step > 16384 : step > 256);
+}
+
+/// A block of a, m rows of k, read where it lies or packed.
+template <class T>
+struct LeftPanels {
+  MatrixView<const T> a;
+  int64_t m, k;
+  T* packed;  // room for m * k, or null
+
+  void pack() const {
+    if (!packed) return;
     for (int64_t i = 0; i < m;) {
       const int count = next_panel(m - i);
-      pack_rows<T>({&a.at(i, 0), a.row, a.column}, count, k, room + i * k);
+      pack_rows<T>({&a.at(i, 0), a.row, a.column}, count, k, packed + i * k);
       i += count;
     }
   }
   /// The panel of `count` rows that begins with row i.
   MatrixView<const T> at(int64_t i, int count) const {
-    if (packed_) return {packed_ + i * k_, 1, count};
-    return {&a_.at(i, 0), a_.row, a_.column};
+    if (packed) return {packed + i * k, 1, count};
+    return {&a.at(i, 0), a.row, a.column};
   }
-
- private:
-  MatrixView<const T> a_;
-  int64_t k_;
-  const T* packed_ = nullptr;
 };
 
 }  // namespace lg::LG_ISA

@@ -2,8 +2,8 @@
 //
 // Three ways, by size.  Small products run simple loops: a block of four rows and one vector of columns stays in
 // registers, and a call costs some tens of nanoseconds where gemm would take some hundreds.  Products with a vector are
-// bound by memory and run loops of their own.  All else goes to gemm in tiles; how the result is cut depends on the
-// shapes alone, so it has the same bits on any number of threads.  Transposed operands are passed on as they are; other
+// bound by memory and run loops of their own.  All else goes to gemm, which adds up k in an order that depends on k
+// alone, so results have the same bits on any number of threads.  Transposed operands are passed on as they are; other
 // layouts are packed.
 #include <algorithm>
 #include <type_traits>
@@ -27,12 +27,11 @@ inline constexpr bool is_gemm_type = std::is_same_v<T, float> || std::is_same_v<
 template <class T>
 inline constexpr bool has_vectors = std::is_same_v<T, float> || std::is_same_v<T, double>;
 
-constexpr int64_t small_work = 16384;      // m * n * k up to which simple loops beat gemm's set-up
-constexpr int64_t small_pack = 4096;       // elements of the small path's buffer on the stack
-constexpr int64_t parallel_work = 100000;  // m * n * k of one chunk
-constexpr double tile_work = 4e6;          // the same for gemm's tiles, while they are few
-constexpr double shared_work = 8e6;        // m * n * k from which all threads share what one packs ...
-constexpr int64_t shared_rows = 128;       // ... if so many rows use it
+constexpr int64_t small_work = 16384;         // m * n * k up to which simple loops beat gemm's set-up
+constexpr int64_t small_pack = 4096;          // elements of the small path's buffer on the stack
+constexpr int64_t parallel_work = 100000;     // m * n * k of one chunk
+constexpr int64_t least_shared = 1'000'000;   // m * n * k from which one product is spread over threads,
+constexpr int64_t surely_shared = 8'000'000;  // and each of several
 
 template <class T>
 using View = MatrixView<T>;
@@ -199,7 +198,7 @@ struct Batches {
   }
 };
 
-// ---- large products
+// ---- gemm
 
 /// A layout that gemm takes.
 template <class T>
@@ -235,56 +234,26 @@ class Operand {
   View<const Sum<T>> view_{};
 };
 
-/// The cut of an m by n result whose tiles pack their operands for themselves, halving the longer side: 16 of them, or
-/// fewer of four million multiplications.
-struct Tiles {
-  int64_t height, width, down, across;
-
-  Tiles(int64_t m, int64_t n, int64_t k) : height(m), width(n) {
-    const double wanted = std::clamp(double(m) * double(n) * double(k) / tile_work, 1.0, 16.0);
-    count(m, n);
-    while (double(down * across) < wanted && std::max(height, width) > 128) {
-      int64_t& side = height >= width ? height : width;
-      side = ((side + 1) / 2 + 31) / 32 * 32;
-      count(m, n);
-    }
-  }
-  void count(int64_t m, int64_t n) {
-    down = (m + height - 1) / height;
-    across = (n + width - 1) / width;
-  }
-};
-
-/// All batches, cut into tiles.
+/// Products of operands that gemm takes: a large one after the other on all threads, others side by side.
 template <class T>
-void tiled_product(const Batches& batches, const Product<T>& first) {
-  const Tiles tiles(first.m, first.n, first.k);
-  const int64_t per_batch = tiles.down * tiles.across, tasks = batches.count() * per_batch;
-  const int64_t work = std::min(tiles.height, first.m) * std::min(tiles.width, first.n) * first.k;
-  const int64_t grain = std::max<int64_t>(1, int64_t(tile_work / 4) / work);
-  Workspace space(gemm_bytes<T>(tiles.height, first.k), (tasks + grain - 1) / grain);
-  parallel_for(tasks, grain, [&](int64_t begin, int64_t end) {
+void gemm_product(const Batches& batches, const Product<T>& first) {
+  const int64_t count = batches.count(), work = first.m * first.n * first.k;
+  if (work >= (count == 1 ? least_shared : surely_shared)) {
+    for (int64_t batch = 0; batch < count; ++batch) {
+      const Product<T> p = batches.at(batch, first);
+      shared_gemm<T>(p.m, p.n, p.k, p.a, p.b, p.c, p.accumulate);
+    }
+    return;
+  }
+  const int64_t grain = std::max<int64_t>(1, least_shared / work);
+  Workspace space(gemm_bytes<T>(first.m, first.k), (count + grain - 1) / grain);
+  parallel_for(count, grain, [&](int64_t begin, int64_t end) {
     const Workspace::Piece room(space);
-    for (int64_t task = begin; task < end; ++task) {
-      Product<T> p = batches.at(task / per_batch, first);
-      int64_t tile = task % per_batch;
-      int64_t i = tile / tiles.across * tiles.height, j = tile % tiles.across * tiles.width;
-      gemm<T>(std::min(tiles.height, p.m - i), std::min(tiles.width, p.n - j), p.k,
-              {&p.a.at(i, 0), p.a.row, p.a.column}, {&p.b.at(0, j), p.b.row, p.b.column}, {&p.c.at(i, j), p.c.row, 1},
-              p.accumulate, room.as<void>());
+    for (int64_t batch = begin; batch < end; ++batch) {
+      const Product<T> p = batches.at(batch, first);
+      gemm<T>(p.m, p.n, p.k, p.a, p.b, p.c, p.accumulate, room.as<void>());
     }
   });
-}
-
-/// Products of operands that gemm takes: a large one after the other on all threads, else tiles side by side.
-template <class T>
-void large_product(const Batches& batches, const Product<T>& first) {
-  if (first.m < shared_rows || double(first.m) * double(first.n) * double(first.k) < shared_work)
-    return tiled_product(batches, first);
-  for (int64_t batch = 0; batch < batches.count(); ++batch) {
-    const Product<T> p = batches.at(batch, first);
-    shared_gemm<T>(p.m, p.n, p.k, p.a, p.b, p.c, p.accumulate);
-  }
 }
 
 /// Integers: rows spread over threads.
@@ -303,7 +272,7 @@ void plain_product(const Product<T>& p) {
 template <class T>
 void packed_product(const Product<T>& p) {
   Operand<T> a(p.a, p.m, p.k), b(p.b, p.k, p.n);
-  large_product<T>(Batches(), {p.m, p.n, p.k, a.view(), b.view(), p.c, p.accumulate});
+  gemm_product<T>(Batches(), {p.m, p.n, p.k, a.view(), b.view(), p.c, p.accumulate});
 }
 
 /// float16 and bfloat16: computed in float, rounded once at the end.
@@ -312,7 +281,7 @@ void half_product(const Product<T>& p) {
   Operand<T> a(p.a, p.m, p.k), b(p.b, p.k, p.n);
   Scratch scratch(size_t(p.m * p.n) * sizeof(float));
   View<float> sums{scratch.as<float>(), p.n, 1};
-  large_product<float>(Batches(), {p.m, p.n, p.k, a.view(), b.view(), sums, false});
+  gemm_product<float>(Batches(), {p.m, p.n, p.k, a.view(), b.view(), sums, false});
   parallel_for(p.m, std::max<int64_t>(1, default_grain / p.n), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       for (int64_t j = 0; j < p.n; ++j) store(p.c.at(i, j), sums.at(i, j), p.accumulate);
@@ -338,7 +307,7 @@ void run(const Batches& batches, const Product<T>& first) {
   }
   bool vector = first.m == 1 || first.n == 1;
   if constexpr (is_gemm_type<T>)
-    if (!vector && fits_gemm(first.a) && fits_gemm(first.b)) return large_product(batches, first);
+    if (!vector && fits_gemm(first.a) && fits_gemm(first.b)) return gemm_product(batches, first);
   for (int64_t batch = 0; batch < count; ++batch) {
     Product<T> p = batches.at(batch, first);
     if (vector)

@@ -19,14 +19,21 @@
 namespace lg::LG_ISA {
 namespace {
 
+/// The dimensions of y, outermost stride first.
+Dims memory_order(const Strided& y) {
+  Dims order(y.ndim);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return y.strides[a] > y.strides[b]; });
+  return order;
+}
+
 /// Calls f(offset in y, offset in x) for each element, outermost stride of y first.
 template <class F>
 void each_in_memory_order(const Strided& y, const Strided& x, F&& f) {
   int64_t count = y.numel();
   if (count == 0) return;
-  Dims order(y.ndim), index(y.ndim);
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return y.strides[a] > y.strides[b]; });
+  const Dims order = memory_order(y);
+  Dims index(y.ndim);
   int64_t at_y = 0, at_x = 0;
   for (;;) {
     f(at_y, at_x);
@@ -173,7 +180,9 @@ void bernoulli(const Strided& y, Generator& g, double p) {
 
 void draw(Strided y, Generator& g, Distribution distribution, double a, double b) {
   auto fill = [&](auto&& value) {
-    dispatch_all(y.dtype, [&]<class T>() { fill_each<T>(y, [&] { return convert<T>(value()); }); });
+    // A call for each number: the generator inlined for each dtype would take a megabyte of code.
+    auto next = [&]() __attribute__((noinline)) { return value(); };
+    dispatch_all(y.dtype, [&]<class T>() { fill_each<T>(y, [&] { return convert<T>(next()); }); });
   };
   switch (distribution) {
     case Distribution::Uniform:
@@ -215,11 +224,10 @@ void random_integers(Strided y, Generator& g, uint64_t range, int64_t base, bool
 }
 
 void bernoulli_each(Strided y, Strided p, Generator& g) {
-  dispatch_all(y.dtype, [&]<class T>() {
-    dispatch_floating(p.dtype, [&]<class P>() {
-      each_in_memory_order(y, p, [&](int64_t at, int64_t at_p) {
-        y.as<T>()[at] = convert<T>(uniform<P>(g) < Compute<P>(p.as<P>()[at_p]));
-      });
+  dispatch_floating(p.dtype, [&]<class P>() {
+    auto next = [&](int64_t at) __attribute__((noinline)) { return uniform<P>(g) < Compute<P>(p.as<P>()[at]); };
+    dispatch_all(y.dtype, [&]<class T>() {
+      each_in_memory_order(y, p, [&](int64_t at, int64_t at_p) { y.as<T>()[at] = convert<T>(next(at_p)); });
     });
   });
 }

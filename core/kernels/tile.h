@@ -1,5 +1,5 @@
 // Tiles: the innermost part of a matrix product, for kernels whose products are too small or too entangled with other
-// work for BLAS (a recurrent step, a block of attention).
+// work for gemm (a recurrent step, a block of attention).
 //
 // A tile is `tile_rows` rows by two vectors of the result, kept in registers while the inner dimension runs.  The right
 // operand is read a vector at a time, so its columns are dense: as they lie in memory, or packed into panels two

@@ -5,7 +5,7 @@
 //   dw = G' [ sum over tiles of (A g A') . (B' d B) ] G
 //
 // "." is by element, so each of the 36 elements is a matrix product over channels: (out x in) by (in x tiles), which
-// BLAS does.  Lavin and Gray, "Fast algorithms for convolutional neural networks" (2016); points 0, 1, -1, 2, -2,
+// gemm does.  Lavin and Gray, "Fast algorithms for convolutional neural networks" (2016); points 0, 1, -1, 2, -2,
 // infinity. The transforms run over vectors of tiles: pixels are first dealt out by their place within a tile, so that
 // the same place of neighbouring tiles is neighbouring memory.  Error and speed: docs/design/convolution.md.
 #include <algorithm>

@@ -189,22 +189,6 @@ void parallel_run(int64_t n, int64_t grain, void (*task)(void*, int64_t, int64_t
   inside_job = false;
 }
 
-void* thread_room(size_t bytes) {
-  struct Room {
-    void* memory = nullptr;
-    size_t size = 0;
-    ~Room() { std::free(memory); }
-  };
-  static thread_local Room room;
-  if (room.size < bytes) {
-    std::free(room.memory);
-    room.size = (bytes + 4095) / 4096 * 4096;
-    room.memory = std::aligned_alloc(4096, room.size);
-    if (!room.memory) std::abort();  // some kilobytes are not to be had: nothing else would work either
-  }
-  return room.memory;
-}
-
 static thread_local bool hold_gil = false;
 GilHold::GilHold() : before_(hold_gil) { hold_gil = true; }
 GilHold::~GilHold() { hold_gil = before_; }

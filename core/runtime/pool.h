@@ -13,7 +13,8 @@ namespace lg {
 int num_threads();
 void set_num_threads(int count);  // 1 to 64
 
-/// Runs task(context, begin, end) over [0, n) in chunks of `grain`.  `task` must not throw and must not touch Python.
+/// Runs task(context, begin, end) over [0, n) in chunks of `grain`, which are begun in their order: a chunk may wait
+/// for an earlier one.  `task` must not throw and must not touch Python.
 void parallel_run(int64_t n, int64_t grain, void (*task)(void*, int64_t, int64_t), void* context);
 
 /// f(begin, end) over [0, n); n <= grain is one plain call.
@@ -31,16 +32,10 @@ inline void parallel_for(int64_t n, int64_t grain, F&& f) {
       &f);
 }
 
-/// Working memory of this thread, for code inside a chunk, where the allocator must not be called: at least `bytes`, on
-/// a 64-byte boundary, its content undefined.  It is the thread's for good, grows to the largest request (packed panels
-/// of matrices: a megabyte), and does not count as a tensor's memory.  One user at a time: whoever takes it calls
-/// nobody who does.
-void* thread_room(size_t bytes);
-
 /// Elements of a light loop that are worth waking a thread for.
 inline constexpr int64_t default_grain = 32768;
 
-/// Releases the GIL for a stretch of native work that touches no Python object (a BLAS call).
+/// Releases the GIL for a stretch of native work that touches no Python object.
 class GilRelease {
  public:
   GilRelease();
