@@ -65,6 +65,13 @@ class GraphTask {
 
   bool will_execute(NodeObject* node) { return known(node) && state(node).needed; }
 
+  /// Only with `inputs` given may it lead nowhere.
+  bool wants(const Edge& edge) {
+    if (request_.inputs.empty()) return true;
+    const NodeState& s = state(edge.node.get());
+    return s.needed || s.captures;
+  }
+
   Grads run() {
     for (const Edge& root : request_.roots) visit(root.node.get());
     if (!request_.inputs.empty()) mark_needed();
@@ -271,6 +278,9 @@ class GraphTask {
 int64_t current_task_id() { return task_id; }
 bool is_backward_limited() { return limited; }
 bool will_execute_node(NodeObject* node) { return task && task->will_execute(node); }
+
+// A rule that somebody calls by hand (grad_fn(g)) computes everything.
+bool is_wanted(const NodeObject* node, const Edge& edge) { return current_node != node || !task || task->wants(edge); }
 
 namespace {
 

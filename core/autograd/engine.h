@@ -23,6 +23,8 @@ int64_t current_task_id();
 bool is_backward_limited();
 /// Will the backward that runs in this thread run `node`?
 bool will_execute_node(NodeObject* node);
+/// Does the backward that runs `node`'s rule have a use for the gradient of the input behind `edge`?
+bool is_wanted(const NodeObject* node, const Edge& edge);
 
 /// Calls the functions of a hook dict on `grad`; each may replace it.
 Tensor call_tensor_hooks(PyObject* functions, Tensor grad);

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "autograd/anomaly.h"
-#include "autograd/autograd.h"
+#include "autograd/engine.h"
 #include "python/node.h"
 
 namespace lg {
@@ -121,7 +121,13 @@ void release_saved(NodeObject* node) {
 }
 
 size_t Needs::size() const { return node_->edges.size(); }
-bool Needs::operator[](size_t i) const { return i < node_->edges.size() && bool(node_->edges[i].node); }
+bool Needs::operator[](size_t i) const {
+  return i < node_->edges.size() && node_->edges[i].node && is_wanted(node_, node_->edges[i]);
+}
+const Dims& Needs::sizes(size_t i) const {
+  const Edge& edge = node_->edges[i];
+  return edge.node->outputs[edge.nr].sizes;
+}
 
 PyObject* node_to_python(const Node& node) {
   if (!node) Py_RETURN_NONE;

@@ -39,12 +39,13 @@ struct SavedTensor {
   bool was_leaf_requiring_grad = false;
 };
 
-/// Which inputs need a gradient.
+/// Which inputs need a gradient: those with history, as far as the running backward leads on to what was asked for.
 class Needs {
  public:
   explicit Needs(const NodeObject* node) : node_(node) {}
   bool operator[](size_t i) const;
-  size_t size() const;  // number of inputs
+  size_t size() const;                // number of inputs
+  const Dims& sizes(size_t i) const;  // shape of an input that needs one
 
  private:
   const NodeObject* node_;
