@@ -183,9 +183,9 @@ T total(const T* s, int64_t n) {
 template <class T>
 void soften(T* s, int64_t n, T* m, T* l, T* out, int64_t width) {
   const T top = std::max(*m, greatest(s, n)), shift = top == -math::infinity<T> ? T(0) : top;
-  for (int64_t j = 0; j < n; ++j) s[j] = math::exp(s[j] - shift);
+  for (int64_t j = 0; j < n; ++j) s[j] = math::exp_below(s[j] - shift);
   if (*l != T(0)) {
-    const T factor = math::exp(*m - shift);
+    const T factor = math::exp_below(*m - shift);
     *l *= factor;
     for (int64_t d = 0; d < width; ++d) out[d] *= factor;
   }
@@ -293,7 +293,7 @@ struct Backward {
       const T shift = lse[head * s.queries + begin + i], delta = deltas[i];
       mask.apply(head, begin + i, first, pi, own, T(s.scale));
       for (int64_t j = 0; j < own; ++j) {
-        pi[j] = math::exp(pi[j] - shift);
+        pi[j] = math::exp_below(pi[j] - shift);
         di[j] = pi[j] * (di[j] - delta);
       }
       std::fill(pi + own, pi + all, T(0));

@@ -86,14 +86,14 @@ inline float log1p_below(float x) {
 
 /// 2.4 ulp, down to the subnormal results.
 inline float sigmoid(float x) {
-  float e = exp(-std::fabs(x));
+  const float e = exp_below(-std::fabs(x));
   return (x < 0.f ? e : 1.f) / (1.f + e);
 }
 
 /// 1.4 ulp.
 inline float tanh(float x) {
-  float t = std::fabs(x), s = x * x;
-  float large = 1.f - 2.f / (exp(2.f * t) + 1.f);
+  const float t = std::fabs(x), s = x * x, e = exp_below(-2.f * t);
+  const float large = 1.f - 2.f * e / (1.f + e);
   float small = t + t * s *
                         polynomial(s, -3.333328393e-01f, 1.333149128e-01f, -5.374349792e-02f, 2.065058679e-02f,
                                    -5.717044516e-03f);
@@ -105,8 +105,8 @@ inline float erf(float x) {
   float t = std::fabs(x), s = x * x, c = t > 4.f ? 4.f : t;
   float small = x + x * polynomial(s, 1.283791660e-01f, -3.761262582e-01f, 1.128358515e-01f, -2.685381193e-02f,
                                    5.188327673e-03f, -8.010193509e-04f, 7.853860966e-05f);
-  float large = 1.f - exp(polynomial(c, -3.004377575e-04f, -1.127251417e+00f, -6.378831537e-01f, -1.033272869e-01f,
-                                     2.194039955e-02f, -2.972433922e-03f, 1.888227534e-04f));
+  float large = 1.f - exp_below(polynomial(c, -3.004377575e-04f, -1.127251417e+00f, -6.378831537e-01f,
+                                           -1.033272869e-01f, 2.194039955e-02f, -2.972433922e-03f, 1.888227534e-04f));
   return t < 1.f ? small : std::copysign(large, x);
 }
 
@@ -532,7 +532,7 @@ T gelu_erf(T x) {
 }
 template <class T>
 T gelu_erf_slope(T x) {
-  return normal_cdf(x) + x * math::exp(T(-0.5) * x * x) * T(0.39894228040143267794);
+  return normal_cdf(x) + x * math::exp_below(T(-0.5) * x * x) * T(0.39894228040143267794);
 }
 /// tanh(sqrt(2/pi) (x + 0.044715 x**3)); Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016).
 template <class T>

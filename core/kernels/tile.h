@@ -10,15 +10,16 @@
 #include <cstdint>
 
 #include "kernels/isa.h"
+#include "kernels/vector.h"
 
 namespace lg::LG_ISA {
 
 #if defined(__AVX512F__)
-inline constexpr int64_t vector_bytes = 64, tile_rows = 8;  // 16 of 32 registers hold sums
+inline constexpr int64_t tile_rows = 8;  // 16 of 32 registers hold sums
 #elif defined(__AVX2__)
-inline constexpr int64_t vector_bytes = 32, tile_rows = 6;  // 12 of 16
+inline constexpr int64_t tile_rows = 6;  // 12 of 16
 #else
-inline constexpr int64_t vector_bytes = 16, tile_rows = 4;
+inline constexpr int64_t tile_rows = 4;
 #endif
 
 template <class T>
@@ -100,6 +101,20 @@ template <class T>
 int64_t packed_size(int64_t k, int64_t n) {
   return k * round_up(n, panel_width<T>);
 }
+/// `count` columns of a panel, each dense in memory, `column` apart: squares turn in registers.
+template <class T>
+void pack_dense_columns(T* panel, int64_t k, int64_t count, const T* b, int64_t column) {
+  constexpr int64_t width = panel_width<T>, side = lanes_of<T>;
+  auto single = [=](int64_t i, int64_t begin) {
+    for (int64_t l = begin; l < k; ++l) panel[l * width + i] = b[i * column + l];
+  };
+  const int64_t whole = count / side * side, deep = k / side * side;
+  for (int64_t i = 0; i < whole; i += side)
+    for (int64_t l = 0; l < deep; l += side)
+      copy_square<vector_bytes>(panel + l * width + i, width, b + i * column + l, column);
+  for (int64_t i = 0; i < count; ++i) single(i, i < whole ? deep : 0);
+}
+
 /// Panels of the k by n matrix with element (l, j) at b[l * row + j * column]; zeros beyond its last column.
 template <class T>
 Right<T> pack_panels(T* to, int64_t k, int64_t n, const T* b, int64_t row, int64_t column) {
@@ -108,7 +123,9 @@ Right<T> pack_panels(T* to, int64_t k, int64_t n, const T* b, int64_t row, int64
     T* panel = to + j * k;
     const int64_t count = std::min(width, n - j);
     if (count < width) std::fill_n(panel, k * width, T(0));
-    if (column == 1)
+    if (row == 1)
+      pack_dense_columns(panel, k, count, b + j * column, column);
+    else if (column == 1)
       for (int64_t l = 0; l < k; ++l)
         for (int64_t i = 0; i < count; ++i) panel[l * width + i] = b[l * row + j + i];
     else
