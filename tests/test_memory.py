@@ -253,6 +253,37 @@ def test_grad_leaves_only_what_it_returns():
         assert memory.now == 1
 
 
+def test_grad_computes_no_gradient_that_nobody_asked_for():
+    a, b = (torch.ones(SIZE, requires_grad=True) for _ in range(2))
+    y, cotangent = a * b, torch.ones(SIZE)
+    with Measure() as memory:
+        first = grad(y, [a], cotangent, retain_graph=True)
+        assert memory.peak == 1
+        both = grad(y, [a, b], cotangent)
+        assert memory.peak == 3
+    assert torch.equal(first[0], both[0])
+
+
+def test_backward_with_inputs_computes_only_theirs():
+    a, b = (torch.ones(SIZE, requires_grad=True) for _ in range(2))
+    y, cotangent = a * b, torch.ones(SIZE)
+    with Measure() as memory:
+        y.backward(cotangent, inputs=[b])
+        assert memory.peak == 1
+    assert a.grad is None
+    assert b.grad is not None
+
+
+@pytest.mark.parametrize("shape", [(256, 1), (256,), (1, 256), ()])
+def test_a_broadcast_factor_s_gradient_needs_no_product_in_memory(shape):
+    x, factor = torch.ones(256, SIZE // 256), torch.full(shape, 2.0, requires_grad=True)
+    y, cotangent = x * factor, torch.full(x.shape, 3.0)
+    with Measure() as memory:
+        (gradient,) = grad(y, [factor], cotangent)
+        assert memory.peak == 0
+    assert torch.equal(gradient, torch.full(shape, 3.0 * SIZE / factor.numel()))
+
+
 def test_nothing_leaks_over_repeated_steps():
     w = torch.ones(SIZE, requires_grad=True)
 

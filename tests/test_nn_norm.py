@@ -413,3 +413,35 @@ def test_local_response_norm_is_pytorchs():
         z.sum().backward()
         assert_near(y.detach(), z.detach().numpy(), rtol=1e-10)
         assert_near(mine.grad, wanted.grad.numpy(), rtol=1e-8)
+
+
+# ---- Large results, which are written past the caches
+
+
+def large(n):
+    """Rows of n floats, 17 MiB together: what goes in and out exceeds the last-level cache."""
+    return torch.from_numpy(RANDOM.normal(0, 1, (17 * 2**18 // n, n)).astype(np.float32))
+
+
+@pytest.mark.parametrize("n", [101, 1024, 5000])
+def test_large_normalizations_are_those_of_their_rows(n):
+    x, weight, bias = large(n), torch.linspace(0.5, 2, n), torch.linspace(-1, 1, n)
+    for function in (lambda x: F.layer_norm(x, (n,), weight, bias), lambda x: F.softmax(x, -1), torch.clone):
+        whole = x.clone().requires_grad_()
+        y = function(whole)
+        (gradient,) = torch.autograd.grad(y, whole, x.flip(0))
+        for rows in (slice(0, 5), slice(-4, None)):
+            part = x[rows].clone().requires_grad_()
+            again = function(part)
+            assert torch.equal(y[rows], again)
+            (expected,) = torch.autograd.grad(again, part, x.flip(0)[rows])
+            torch.testing.assert_close(gradient[rows], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("odd", [64, 128])
+def test_layer_norm_is_exact_where_a_row_begins_far_from_its_mean(odd):
+    x = normal(64, 1024)
+    x[:, :odd] += 1e4
+    x = torch.tensor(x, dtype=torch.float32)
+    expected = F.layer_norm(x.double(), (1024,))
+    torch.testing.assert_close(F.layer_norm(x, (1024,)).double(), expected, rtol=1e-5, atol=1e-5)

@@ -40,6 +40,19 @@ def test_any_layouts_and_dtypes_add_as_in_numpy(data):
     np.testing.assert_array_equal(result.double().numpy(), expected)
 
 
+@pytest.mark.parametrize("columns", [101, 1024])
+def test_large_results_are_right_wherever_rows_begin(columns):
+    """Results beyond the last-level cache are written past it, whole vectors at a time; rows begin between them."""
+    rows = 9 * 2**20 // columns
+    x, row = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns), np.arange(columns, dtype=np.float32)
+    a, b = tensor(x), tensor(row)
+    np.testing.assert_array_equal((a + b).numpy(), x + row)
+    np.testing.assert_array_equal((a[1:] + a[:-1]).numpy(), x[1:] + x[:-1])
+    np.testing.assert_array_equal(a[:, :-1].clone().numpy(), x[:, :-1])
+    a += b
+    np.testing.assert_array_equal(a.numpy(), x + row)
+
+
 @given(st.data())
 def test_writing_into_any_layout_touches_only_the_view(data):
     shape = data.draw(st.lists(st.sampled_from([1, 2, 3, 66]), min_size=1, max_size=3))

@@ -166,9 +166,15 @@ void copy(Strided dst, Strided src) {
     if (int d = transposed_dimension(plan, item); d > 0) return copy_transposed(plan, d, item);
     if (has_short_rows(plan, item)) return copy_short_rows(plan, item);
   }
+  const int64_t item = itemsize(dst.dtype);
+  const bool streamed = dst.dtype == src.dtype && 2 * plan.numel * item >= streamed_bytes;
   parallel_for(plan.numel, default_grain, [&](int64_t begin, int64_t end) {
-    for_each_run(plan, begin, end,
-                 [&](char* const* p, const int64_t* s, int64_t n) { convert(p[0], s[0], p[1], s[1], n); });
+    for_each_run(plan, begin, end, [&](char* const* p, const int64_t* s, int64_t n) {
+      if (streamed && s[0] == item && s[1] == item)
+        stream(p[0], p[1], n * item);
+      else
+        convert(p[0], s[0], p[1], s[1], n);
+    });
   });
 }
 

@@ -11,7 +11,12 @@
 
 namespace lg::LG_ISA {
 
-inline constexpr int64_t lanes = 32;  // two of the widest registers: one sum's latency passes under the other
+/// Several of the widest registers: the latency of one addition passes under others.  Two sums at a time must fit.
+#if defined(__AVX512F__)
+inline constexpr int64_t lanes = 64;
+#else
+inline constexpr int64_t lanes = 32;
+#endif
 
 template <class A>
 struct Two {
@@ -82,19 +87,22 @@ struct Moments {
 /// Elements that stay in the nearest cache between two passes: a block of each of two inputs.
 inline constexpr int64_t near_block = 2048;
 
-/// Of a block: first its sum, then deviations from its rounded mean, which they also correct.
+/// Of a block, in one pass: deviations from `centre`, the mean of its first elements, are summed with their squares and
+/// then corrected.  With a share p of the elements near `centre` the variance is at least p * (mean - centre)**2: the
+/// correction takes at most 1 / p = n / lanes times the variance away from the sum of squares, some bits at the worst,
+/// and next to nothing where the first elements are like the rest.
 template <class T>
 inline Moments block_moments(const T* x, int64_t n) {
   using A = Compute<T>;
-  const double share = 1 / double(n);
-  const A centre = A(double(lane_sum<A>(n, [x](int64_t i) { return A(x[i]); })) * share);
+  const int64_t few = std::min(n, lanes);
+  const A centre = lane_sum<A>(few, [x](int64_t i) { return A(x[i]); }) / A(few);
   const Two<A> rest = lane_sums<A>(n, [x, centre](int64_t i, A& sum, A& squares) {
     const A d = A(x[i]) - centre;
     sum += d;
     squares += d * d;
   });
-  const double shift = double(rest.first) * share;
-  return {double(n), double(centre) + shift, double(rest.second) - double(rest.first) * shift};
+  const double shift = double(rest.first) / double(n), squares = double(rest.second) - double(rest.first) * shift;
+  return {double(n), double(centre) + shift, squares < 0 ? 0 : squares};  // NaN stays
 }
 
 /// Moments of x[0..n), block by block.

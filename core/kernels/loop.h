@@ -9,12 +9,10 @@
 
 #include <algorithm>
 #include <cstring>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include "kernels/isa.h"
 #include "kernels/pointwise.h"
+#include "kernels/stream.h"
 #include "runtime/pool.h"
 #include "runtime/strided.h"
 
@@ -145,20 +143,6 @@ struct Feed {
   bool repeats;           // the same in every row, and in row-by-row plans the same throughout
   bool streamed = false;  // of the output: written past the caches
 };
-
-/// Outputs of this size do not fit into the last-level cache beside what made them: a line that is written past it need
-/// not be read first.
-inline constexpr int64_t streamed_bytes = int64_t(32) << 20;
-
-/// dst, on a 16-byte boundary, gets `bytes` from a buffer, past the caches where the processor can.
-inline void stream(char* dst, const char* src, int64_t bytes) {
-  int64_t i = 0;
-#if defined(__SSE2__)
-  for (; i + 16 <= bytes; i += 16)
-    _mm_stream_si128(reinterpret_cast<__m128i*>(dst + i), _mm_load_si128(reinterpret_cast<const __m128i*>(src + i)));
-#endif
-  std::memcpy(dst + i, src + i, size_t(bytes - i));
-}
 
 /// Rows at least this long run by themselves; shorter ones are strung together in the buffers.
 inline bool runs_by_row(const Plan& p) { return p.sizes[0] >= 64 || p.ndim == 1; }

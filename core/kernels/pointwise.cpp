@@ -118,6 +118,18 @@ bool run_turned(Row row, DType dtype, const Strided* operands, const int count, 
   return any;
 }
 
+/// Does the result leave the cache before it is read, and does no input bring its lines in anyway?
+bool is_streamed(const Plan& plan, const Strided* operands, const int count) {
+  int64_t moved = 0;
+  for (int k = 0; k < count; ++k) {
+    int64_t elements = 1;
+    for (int d = 0; d < plan.ndim; ++d) elements *= plan.strides[k][d] ? plan.sizes[d] : 1;
+    moved += elements * itemsize(operands[k].dtype);
+    if (k > 0 && plan.data[k] == plan.data[0]) return false;
+  }
+  return moved >= streamed_bytes;
+}
+
 void run(Row row, DType dtype, const Strided* operands, const int count) {
   DType type = dtype;
   DenseLoop loop = find_loop(row, type);
@@ -144,8 +156,7 @@ void run(Row row, DType dtype, const Strided* operands, const int count) {
     }
     f.linear |= plan.numel == 1;
   }
-  feeds[0].streamed = feeds[0].linear && feeds[0].same_dtype && plan.numel * feeds[0].itemsize >= streamed_bytes &&
-                      uintptr_t(plan.data[0]) % 16 == 0;
+  feeds[0].streamed = feeds[0].linear && feeds[0].same_dtype && is_streamed(plan, operands, count);
   parallel_for(plan.numel, chunk(plan, grain(row)),
                [&](int64_t begin, int64_t end) { run_blocks(plan, feeds, loop, begin, end); });
 }
@@ -157,7 +168,7 @@ void pointwise(Row row, DType dtype, const Strided* operands) { run(row, dtype, 
 void pointwise_dense(Row row, DType dtype, int64_t n, char* const* data, unsigned constants) {
   const int count = info(row).inputs + 1;
   const DenseLoop loop = find_loop(row, dtype);
-  const bool large = n * itemsize(result_dtype(row, dtype)) >= streamed_bytes;
+  const bool large = n * itemsize(dtype) * count >= streamed_bytes;
   if (loop && !large && (!constants || n == 1)) {
     if (n <= grain(row)) return loop(data, n);
     parallel_for(n, grain(row), [&](int64_t begin, int64_t end) {

@@ -49,6 +49,19 @@ struct Squares : Adds<T> {
   static T lift(T x, T) { return x * x; }
 };
 
+/// Products of the elements of two tensors of one layout.
+template <class T>
+struct Products : Adds<T> {
+  using In = T;
+  struct Source {
+    const T *a, *b;
+    Source operator+(int64_t n) const { return {a + n, b + n}; }
+    T operator[](int64_t i) const { return a[i] * b[i]; }
+  };
+  static constexpr bool plain = false, centred = false;
+  static T lift(T x, T) { return x; }
+};
+
 template <class T>
 struct Magnitudes : Adds<T> {
   using In = T;
@@ -166,6 +179,17 @@ void sum(Strided y, Strided x, double divisor) {
   dispatch_some(x.dtype, [&]<class T>() {
     if constexpr (std::is_integral_v<T>) reduce<Sum<T>, int64_t>({}, y, x, [](uint64_t a) { return int64_t(a); });
   });
+}
+
+/// y = sum of a * b, which have the same strides; float32 and float64.
+void sum_product(Strided y, Strided a, Strided b) {
+  auto run = [&]<class T>() {
+    reduce_from<Products<T>, T>({}, y, a, {a.as<const T>(), b.as<const T>()}, [](T x) { return x; }, nullptr);
+  };
+  if (a.dtype == DType::Float64)
+    run.operator()<double>();
+  else
+    run.operator()<float>();
 }
 
 void prod(Strided y, Strided x) {

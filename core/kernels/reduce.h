@@ -6,6 +6,8 @@
 // memory with many vector lanes, or, where the kept dimension is the contiguous one, bundles of columns.  Partial
 // results are merged as a tree whose shape depends on sizes only: sums are as accurate as pairwise summation, and bits
 // do not depend on threads.
+//
+// Elements come from a `Source`: a pointer, or what R::Source says, which can be advanced and indexed like one.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +22,18 @@
 #pragma GCC diagnostic ignored "-Wpsabi"  // the vector types below never cross a function boundary that is not inlined
 
 namespace lg::LG_ISA {
+
+template <class R>
+struct SourceOf {
+  using Type = const typename R::In*;
+};
+template <class R>
+  requires requires { typename R::Source; }
+struct SourceOf<R> {
+  using Type = typename R::Source;
+};
+template <class R>
+using Source = typename SourceOf<R>::Type;
 
 /// Merges a stream of partial results as a binary tree.
 template <class R>
@@ -48,7 +62,7 @@ class Tree {
 inline constexpr int64_t row_block = 1024;
 
 template <class R>
-typename R::Value reduce_block(const R& r, const typename R::In* x, int64_t n, typename R::Value centre) {
+typename R::Value reduce_block(const R& r, Source<R> x, int64_t n, typename R::Value centre) {
   using A = typename R::Value;
   A total = R::identity();
   int64_t i = 0;
@@ -84,8 +98,7 @@ typename R::Value reduce_block(const R& r, const typename R::In* x, int64_t n, t
 
 /// The same where elements are `stride` apart, or are complex.
 template <class R>
-typename R::Value reduce_strided_block(const R& r, const typename R::In* x, int64_t n, int64_t stride,
-                                       typename R::Value centre) {
+typename R::Value reduce_strided_block(const R& r, Source<R> x, int64_t n, int64_t stride, typename R::Value centre) {
   using A = typename R::Value;
   A lane[8] = {R::identity(), R::identity(), R::identity(), R::identity(),
                R::identity(), R::identity(), R::identity(), R::identity()};
@@ -99,8 +112,7 @@ typename R::Value reduce_strided_block(const R& r, const typename R::In* x, int6
 }
 
 template <class R>
-void reduce_row(const R& r, Tree<R>& tree, const typename R::In* x, int64_t n, int64_t stride,
-                typename R::Value centre) {
+void reduce_row(const R& r, Tree<R>& tree, Source<R> x, int64_t n, int64_t stride, typename R::Value centre) {
   for (int64_t i = 0; i < n; i += row_block) {
     int64_t m = std::min(row_block, n - i);
     if (stride == 1 && std::is_arithmetic_v<typename R::Value>)
@@ -121,14 +133,15 @@ class Columns {
   explicit Columns(int64_t count) : count_(count) {
     for (A* level : {level_[0], level_[1], level_[2], level_[3]}) std::fill_n(level, count, R::identity());
   }
-  void add(const R& r, const typename R::In* x, int64_t rows, int64_t stride, const A* centre) {
+  void add(const R& r, Source<R> x, int64_t rows, int64_t stride, const A* centre) {
+    const int64_t count = count_;  // a copy: the compiler cannot tell that no store to a level changes the member
     for (int64_t i = 0; i < rows;) {
       int64_t end = std::min(rows, i + period - pending_);
       pending_ += end - i;
       A* __restrict level = level_[0];
       for (; i + 4 <= end; i += 4) {
-        const typename R::In *a = x + i * stride, *b = a + stride, *c = b + stride, *d = c + stride;
-        for (int64_t j = 0; j < count_; ++j) {
+        const Source<R> a = x + i * stride, b = a + stride, c = b + stride, d = c + stride;
+        for (int64_t j = 0; j < count; ++j) {
           const A middle = centre[R::centred ? j : 0];
           A left = R::merge(r.lift(a[j], middle), r.lift(b[j], middle));
           A right = R::merge(r.lift(c[j], middle), r.lift(d[j], middle));
@@ -136,7 +149,7 @@ class Columns {
         }
       }
       for (; i < end; ++i)
-        for (int64_t j = 0; j < count_; ++j)
+        for (int64_t j = 0; j < count; ++j)
           level[j] = R::merge(level[j], r.lift(x[i * stride + j], centre[R::centred ? j : 0]));
       if (pending_ == period) carry();
     }
@@ -155,9 +168,11 @@ class Columns {
     if (blocks_ % (period * period) == 0) move_up(2);
   }
   void move_up(int level) {
-    for (int64_t j = 0; j < count_; ++j) {
-      level_[level + 1][j] = R::merge(level_[level + 1][j], level_[level][j]);
-      level_[level][j] = R::identity();
+    const int64_t count = count_;
+    A* __restrict from = level_[level], * __restrict to = level_[level + 1];
+    for (int64_t j = 0; j < count; ++j) {
+      to[j] = R::merge(to[j], from[j]);
+      from[j] = R::identity();
     }
   }
   int64_t count_, pending_ = 0, blocks_ = 0;
@@ -234,15 +249,17 @@ void for_reduced_rows(const ReducePlan& plan, int64_t begin, int64_t end, F&& f)
 template <class A>
 struct Sink {
   void* context;
-  void (*put)(void* context, int64_t offset, A value);
+  /// `count` values to offsets first, first + step ...
+  void (*put)(void* context, int64_t first, int64_t step, const A* values, int64_t count);
+  void put_one(int64_t at, A value) const { put(context, at, 0, &value, 1); }
 };
 
 /// Reduces the tasks [first, last), a task being an output or a bundle of columns, over the slice [begin, end) of the
-/// outermost reduced dimension; the sink gets each result with its offset in y.
+/// outermost reduced dimension; the sink gets the results with their offsets in y.
 template <class R>
-[[gnu::noinline]] void reduce_tasks(const R& r, const ReducePlan& plan, const typename R::In* x,
-                                    const typename R::Value* centre, int64_t first, int64_t last, int64_t begin,
-                                    int64_t end, Sink<typename R::Value> sink) {
+[[gnu::noinline]] void reduce_tasks(const R& r, const ReducePlan& plan, Source<R> x, const typename R::Value* centre,
+                                    int64_t first, int64_t last, int64_t begin, int64_t end,
+                                    Sink<typename R::Value> sink) {
   using A = typename R::Value;
   const int64_t innermost = plan.reduced.size() - 1, stride = plan.reduced_x[innermost];
   const int64_t n = innermost == 0 ? end - begin : plan.reduced[innermost];
@@ -263,12 +280,12 @@ template <class R>
     if (!plan.by_columns) {
       const A c = R::centred ? centre[to] : A();
       if (innermost == 0 && n <= row_block && stride == 1) {
-        sink.put(sink.context, to, reduce_block(r, x + from + begin, n, c));
+        sink.put_one(to, reduce_block(r, x + from + begin, n, c));
         continue;
       }
       Tree<R> tree;
       for_reduced_rows(plan, begin, end, [&](int64_t row) { reduce_row(r, tree, x + from + row, n, stride, c); });
-      sink.put(sink.context, to, tree.total());
+      sink.put_one(to, tree.total());
       continue;
     }
     const int64_t column = task % bundles * Columns<R>::width, step = plan.kept_y.back();
@@ -279,19 +296,18 @@ template <class R>
     Columns<R> bundle_of(count);
     for_reduced_rows(plan, begin, end,
                      [&](int64_t row) { bundle_of.add(r, x + from + column + row, n, stride, centres); });
-    const A* total = bundle_of.total();
-    for (int64_t j = 0; j < count; ++j) sink.put(sink.context, to + (column + j) * step, total[j]);
+    sink.put(sink.context, to + column * step, step, bundle_of.total(), count);
   }
 }
 
-/// y = finish(reduction of x).  `y` has x's dimensions, size 1 where reduced, or none at all, and is contiguous.
-/// `centre`, where the reduction uses one, holds a value for each output, laid out as y.
+/// y = finish(reduction of x), whose elements are `in`'s.  `y` has x's dimensions, size 1 where reduced, or none at
+/// all, and is contiguous. `centre`, where the reduction uses one, holds a value for each output, laid out as y.
 template <class R, class Out, class Finish>
-void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typename R::Value* centre = nullptr) {
+void reduce_from(const R& r, Strided y, Strided x, Source<R> in, const Finish& finish,
+                 const typename R::Value* centre) {
   using A = typename R::Value;
   const int64_t outputs = y.numel(), total = x.numel();
   Out* out = y.as<Out>();
-  const auto* in = x.as<const typename R::In>();
   if (outputs == 0) return;
   if (total == 0) {
     std::fill_n(out, outputs, finish(R::identity()));
@@ -314,7 +330,7 @@ void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typena
     tasks = outputs / columns * ((columns + Columns<R>::width - 1) / Columns<R>::width);
   }
   // Few outputs of much work are split along the outermost reduced dimension; the threshold looks at sizes only.
-  const int64_t slice = std::max<int64_t>(1, default_grain * outer / total);
+  const int64_t slice = std::max<int64_t>(outer / 64, std::max<int64_t>(1, default_grain * outer / total));
   const int64_t slices = tasks < 16 && total >= 2 * default_grain ? (outer + slice - 1) / slice : 1;
   if (slices == 1) {
     const int64_t grain = std::max<int64_t>(1, default_grain / (each * (outputs / tasks)));
@@ -322,9 +338,9 @@ void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typena
       Out* out;
       const Finish& finish;
     } finished{out, finish};
-    const Sink<A> sink{&finished, [](void* context, int64_t to, A value) {
+    const Sink<A> sink{&finished, [](void* context, int64_t first, int64_t step, const A* values, int64_t count) {
                          auto* f = static_cast<Finished*>(context);
-                         f->out[to] = f->finish(value);
+                         for (int64_t j = 0; j < count; ++j) f->out[first + j * step] = f->finish(values[j]);
                        }};
     parallel_for(tasks, grain,
                  [&](int64_t first, int64_t last) { reduce_tasks(r, plan, in, centre, first, last, 0, outer, sink); });
@@ -335,7 +351,9 @@ void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typena
   parallel_for(slices, 1, [&](int64_t first, int64_t last) {
     for (int64_t s = first; s < last; ++s) {
       const Sink<A> sink{partial + s * outputs,
-                         [](void* row, int64_t to, A value) { static_cast<A*>(row)[to] = value; }};
+                         [](void* row, int64_t first, int64_t step, const A* values, int64_t count) {
+                           for (int64_t j = 0; j < count; ++j) static_cast<A*>(row)[first + j * step] = values[j];
+                         }};
       reduce_tasks(r, plan, in, centre, 0, tasks, s * slice, std::min(outer, (s + 1) * slice), sink);
     }
   });
@@ -347,6 +365,11 @@ void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typena
     count = half;
   }
   for (int64_t o = 0; o < outputs; ++o) out[o] = finish(partial[o]);
+}
+
+template <class R, class Out, class Finish>
+void reduce(const R& r, Strided y, Strided x, const Finish& finish, const typename R::Value* centre = nullptr) {
+  reduce_from<R, Out>(r, y, x, x.as<const typename R::In>(), finish, centre);
 }
 
 }  // namespace lg::LG_ISA

@@ -57,9 +57,10 @@ class Generator;
   X(multinomial, (Strided y, Strided p, Generator & generator))       /* by row; with replacement */                   \
   X(masked_scale, (Strided y, Strided x, Strided mask, double scale)) /* all with the same dense strides */            \
   /* reduce.cpp: y has size 1 where x is reduced, and is contiguous */                                                 \
-  X(sum, (Strided y, Strided x, double divisor)) /* no int8, int16; integers to int64; mean with divisor */            \
-  X(prod, (Strided y, Strided x))                /* int64, float32, float64, complex */                                \
-  X(amax, (Strided y, Strided x))                /* no int8, int16, halves: amin too */                                \
+  X(sum, (Strided y, Strided x, double divisor))    /* no int8, int16; integers to int64; mean with divisor */         \
+  X(sum_product, (Strided y, Strided a, Strided b)) /* a and b of one layout; float32, float64 */                      \
+  X(prod, (Strided y, Strided x))                   /* int64, float32, float64, complex */                             \
+  X(amax, (Strided y, Strided x))                   /* no int8, int16, halves: amin too */                             \
   X(amin, (Strided y, Strided x))                                                                                      \
   X(any, (Strided y, Strided x, bool zero))                    /* nonzero anywhere; with `zero`: nonzero everywhere */ \
   X(var, (Strided y, Strided mean, Strided x, double divisor)) /* float32, float64; mean may be null */                \

@@ -119,16 +119,33 @@ static Tensor sum_as(const Tensor& x, std::optional<DType> dtype) {
   return y;
 }
 
-Tensor sum_to_size(const Tensor& x, const Dims& sizes) {
-  if (x.sizes() == sizes) return x;
-  check(is_expandable_to(sizes, x.sizes()), "sum_to_size: size {", sizes, "} is not expandable to size {", x.sizes(),
-        "}.");
+/// The sum over what broadcasting `sizes` to x's shape adds or stretches.
+static Reduction unbroadcast(const Tensor& x, const Dims& sizes) {
   const int64_t extra = x.dim() - sizes.size();
   Dims dims;
   for (int64_t d = 0; d < x.dim(); ++d)
     if (d < extra || (sizes[d - extra] == 1 && x.size(d) != 1)) dims.push_back(d);
   Reduction r("sum_to_size", x, dims, true);
   r.result = sizes;
+  return r;
+}
+
+Tensor slope_of_product(const Tensor& g, const Tensor& b, const Dims& sizes) {
+  const bool real = g.dtype() == DType::Float32 || g.dtype() == DType::Float64;
+  if (grad_enabled() || !real || b.dtype() != g.dtype() || g.sizes() == sizes || b.sizes() != g.sizes() ||
+      b.strides() != g.strides())
+    return g * conj(b);
+  const Reduction r = unbroadcast(g, sizes);
+  Tensor y = r.make(g.dtype(), g.device());
+  g.kernels().sum_product(r.look(y), g.strided(), b.strided());
+  return y;
+}
+
+Tensor sum_to_size(const Tensor& x, const Dims& sizes) {
+  if (x.sizes() == sizes) return x;
+  check(is_expandable_to(sizes, x.sizes()), "sum_to_size: size {", sizes, "} is not expandable to size {", x.sizes(),
+        "}.");
+  const Reduction r = unbroadcast(x, sizes);
   Tensor y = total(x, r, sum_dtype(x, {}), false);
   if (Recorder record{"SumBackward1", y, x})
     record.vjp([mask = r.mask, sizes = x.sizes()](const Tensor& g) {
