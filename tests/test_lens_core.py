@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import threading
 
 import pytest
 
@@ -19,7 +20,10 @@ def lens(observer=None, record=False):
 
 
 def live_bytes():
-    return sum(size for _, size, ours in _core._live_storages() if ours)
+    storages, live = _core._live_storages()
+    total = sum(size for _, size, ours in storages if ours)
+    assert total == live
+    return total
 
 
 def is_alive(t):
@@ -35,6 +39,20 @@ def test_live_storages_add_up_to_the_live_bytes_of_the_allocator():
     assert live_bytes() == _core._memory_stats()["live_bytes"]
 
 
+def test_garbage_that_is_collected_meanwhile_does_not_spoil_the_count():
+    threshold = gc.get_threshold()
+    try:
+        for _ in range(20):
+            kept = [torch.ones(3) for _ in range(200)]
+            for t in kept:
+                t.cycle = [t]
+            gc.set_threshold(50)
+            del kept, t
+            live_bytes()
+    finally:
+        gc.set_threshold(*threshold)
+
+
 def test_a_storage_that_grows_is_counted_at_its_new_size():
     t = torch.ones(4)
     t.untyped_storage().resize_(4096)
@@ -44,7 +62,7 @@ def test_a_storage_that_grows_is_counted_at_its_new_size():
 def test_borrowed_memory_is_listed_as_not_ours():
     numpy = pytest.importorskip("numpy")
     t = torch.from_numpy(numpy.ones(3))
-    assert (t.untyped_storage()._cdata, 24, False) in _core._live_storages()
+    assert (t.untyped_storage()._cdata, 24, False) in _core._live_storages()[0]
 
 
 def test_live_tensors_hold_every_tensor_and_each_only_while_it_lives():
@@ -156,14 +174,15 @@ def test_the_observer_hears_of_everything_that_happens_in_order():
     assert kinds == [
         *("recorded", "result", "recorded", "result"),
         *("backward", "ran", "ran", "finished"),
-        *("write", "result"),
+        *("writing", "write", "result"),
     ]
-    recorded, result, _, _, backward, ran_sum, ran_mul, finished, write, _ = heard
+    recorded, result, _, _, backward, ran_sum, ran_mul, finished, writing, write, _ = heard
     assert recorded[1] is h and recorded[2] is h.grad_fn
-    assert result[1] == "mul" and result[2] is h
+    assert result[1] == "mul" and result[2] is h and result[3] == (x, 3)
     assert backward[1:] == ([y.grad_fn], False, False, [])
     assert ran_sum[1:] == (y.grad_fn, [[1.0, 1.0]]) and ran_mul[1:] == (h.grad_fn, [[3.0, 3.0], None])
     assert finished[1] is True
+    assert writing[1] == "add_" and writing[2] is h
     assert write[1] is h and write[2] == "add_"
 
 
@@ -216,17 +235,98 @@ def test_events_tell_the_life_of_every_buffer():
     events = _core._lens_events()
     alive = {}
     for kind, _, buffer, size, *_ in events:
-        if kind == "allocate":
+        if kind in ("alive", "allocate"):
             alive[buffer] = size
         elif kind == "free":
             assert alive.pop(buffer) == size
-    assert list(alive.values()) == [4000]  # the gradient
+    assert sum(alive.values()) == live_bytes()
+    made = [size for kind, _, buffer, size, *_ in events if kind == "allocate" and buffer in alive]
+    assert made == [4000]  # the gradient
     assert x.grad.tolist() == pytest.approx([2.718281828] * 1000)
     ran = [name for kind, *_, name in events if kind == "ran"]
     assert ran == ["SumBackward0", "ExpBackward0"]
     assert [e[0] for e in events].count("backward") == 1
     times = [e[1] for e in events]
     assert times == sorted(times)
+
+
+def test_events_tell_what_a_buffer_becomes():
+    x = torch.ones(1000, requires_grad=True)
+    with lens(record=True):
+        y = x.exp()
+        y.retain_grad()
+        y.sum().backward()
+    numbers = _core._lens_buffers()
+    became = {}
+    for kind, _, buffer, *_ in _core._lens_events():
+        became.setdefault(buffer, []).append(kind)
+
+    def life(t):
+        return became[numbers[t.untyped_storage()._cdata]]
+
+    assert life(x) == ["alive", "leaf"]
+    assert life(y) == ["allocate", "saved", "recorded", "released"]
+    assert life(x.grad) == ["allocate", "leaf gradient"]
+    assert life(y.grad) == ["allocate", "retained gradient"]
+
+
+def test_a_node_that_dies_with_what_it_saved_releases_it():
+    x = torch.ones(1000, requires_grad=True)
+    with lens(record=True):
+        (x * x).sum()
+    kinds = [e[0] for e in _core._lens_events()]
+    assert kinds.count("saved") == kinds.count("released") == 2
+
+
+def test_the_observer_and_the_recording_can_change_while_the_lens_is_on():
+    heard = []
+    with lens(lambda kind, *rest: heard.append(kind)):
+        x = torch.ones(2).exp()
+        _core._lens_change(None, True)
+        first = _core._lens_event_count()
+        y = x.exp()
+        _core._lens_change(lambda kind, *rest: heard.append(kind), False)
+        x.exp()
+        count = _core._lens_event_count()
+    assert heard == ["result", "result", "result"]
+    assert {e[0] for e in _core._lens_events()[:first]} == {"alive"}
+    assert [e[0] for e in _core._lens_events(first)] == ["allocate"]
+    assert y.sum() and count == _core._lens_event_count() == first + 1
+    with pytest.raises(RuntimeError, match="not on"):
+        _core._lens_change()
+
+
+def test_what_the_observer_allocates_is_not_recorded():
+    kept = []
+    x = torch.ones(2)
+    with lens(lambda *event: kept.append(torch.ones(500)), record=True):
+        first = _core._lens_event_count()
+        y = x.exp()
+    sizes = [e[3] for e in _core._lens_events(first) if e[0] == "allocate"]
+    assert kept and sizes == [y.nbytes]
+
+
+def test_another_thread_is_recorded_while_the_observer_of_this_one_runs():
+    inside, done = threading.Event(), threading.Event()
+    kept = []
+
+    def observer(kind, *rest):
+        if threading.current_thread() is not thread:
+            inside.set()
+            assert done.wait(60)
+
+    def other():
+        assert inside.wait(60)
+        kept.append(torch.ones(1000).detach())
+        done.set()
+
+    x = torch.ones(2)
+    thread = threading.Thread(target=other)
+    with lens(observer, record=True):
+        thread.start()
+        x.exp()
+        thread.join()
+    assert 4000 in [e[3] for e in _core._lens_events() if e[0] == "allocate"]
 
 
 def test_a_second_start_is_refused_and_the_first_goes_on():

@@ -29,6 +29,8 @@ void accumulate_into(const Tensor& leaf, Tensor grad) {
       taken = empty_like(leaf, grad.dtype());
       taken = copy_(taken, grad);
     }
+    if (lens) [[unlikely]]
+      lens->became(taken, Role::LeafGradient);
     l->grad = reinterpret_cast<TensorObject*>(taken.release());
     track(l);
     return;
@@ -40,6 +42,8 @@ void accumulate_into(const Tensor& leaf, Tensor grad) {
     add_(have, grad);
   } else {
     Tensor sum = have + grad;
+    if (lens) [[unlikely]]
+      lens->became(sum, Role::LeafGradient);
     TensorObject* old = std::exchange(l->grad, reinterpret_cast<TensorObject*>(sum.release()));
     Py_XDECREF(reinterpret_cast<PyObject*>(old));
   }

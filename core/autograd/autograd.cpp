@@ -10,6 +10,13 @@ namespace lg {
 
 thread_local ThreadMode thread_mode;
 
+std::string tuple_text(const Dims& sizes) {
+  std::string out = "(";
+  for (int64_t i = 0; i < sizes.size(); ++i) out += text(i ? ", " : "", sizes[i]);
+  return out + (sizes.size() == 1 ? ",)" : ")");
+}
+std::string describe(const Tensor& t) { return text(name(t.dtype()), " ", tuple_text(t.sizes())); }
+
 TensorExtra& extra_of(const Tensor& t) {
   if (!t->extra) {
     t->extra = new TensorExtra();
@@ -21,8 +28,6 @@ TensorExtra& extra_of(const Tensor& t) {
 // In-place on the base or on another view of it has given the base new history: this view's is as_strided of that.
 static void renew_view(const Tensor& t) {
   TensorExtra& extra = *t->extra;
-  if (extra.view_version == t.version()) return;
-  if (!t->grad_fn && !extra.base->requires_grad) return;
   check_view_may_change("grad_fn", t, "its base or another view of its base has been");
   extra.view_version = t.version();
   GradMode on(true);
@@ -31,7 +36,8 @@ static void renew_view(const Tensor& t) {
 }
 
 const Node grad_fn(const Tensor& t) {
-  if (is_view(t) && !t->inference) renew_view(t);
+  if (is_stale(t)) [[unlikely]]
+    renew_view(t);
   return Node::borrow(t->grad_fn);
 }
 
@@ -46,6 +52,8 @@ Node accumulator_of(const Tensor& leaf) {
   node->leaf = leaf;
   node->outputs.push_back({leaf.sizes(), leaf.dtype(), leaf.device()});
   extra.accumulator = node.get();
+  if (lens) [[unlikely]]
+    lens->became(leaf, Role::Leaf);
   return node;
 }
 
@@ -67,9 +75,10 @@ Edge gradient_edge(const Tensor& t) {
 
 void set_requires_grad(const Tensor& t, bool on) {
   if (bool(grad_fn(t))) {
-    check(on, "you can only change requires_grad flags of leaf variables. This one is the result of ", t->grad_fn->name,
-          "; use detach() for a tensor that takes no part in differentiation.");
-    return;
+    if (on) return;
+    fail(ErrorKind::Runtime, "you can only change requires_grad flags of leaf variables. This one, ", describe(t),
+         ", is the result of ", t->grad_fn->name, made_at(t->grad_fn->place),
+         "; use detach() for a tensor that takes no part in differentiation.");
   }
   check(!on || is_inexact(t.dtype()),
         "only Tensors of floating point and complex dtype can require gradients; this one is ", t.dtype(),
@@ -117,7 +126,6 @@ void set_history(const Tensor& t, const Node& node, uint32_t nr) {
 
 void retain_grad(const Tensor& t) {
   Node node = grad_fn(t);
-  check(requires_grad(t), "can't retain_grad on Tensor that has requires_grad=False");
   if (!node || extra_of(t).retains_grad) return;
   retain_at(t, node.get(), t->output_nr);
   extra_of(t).retains_grad = true;
@@ -128,6 +136,7 @@ void detach_in_place(const Tensor& t) {
         "Can't detach views in-place: other views of the base would keep their history. "
         "Use detach() instead.");
   NodeObject* before = std::exchange(t->grad_fn, nullptr);
+  if (t->requires_grad) t->origin = Origin::Detached;
   t->requires_grad = false;
   t->output_nr = 0;
   if (t->extra) {
@@ -145,6 +154,8 @@ Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, Crea
   TensorExtra& extra = extra_of(v);
   extra.base = view_base(x);
   extra.view_version = v.version();
+  if (lens) [[unlikely]]
+    extra.place = lens->here();
   if (is_view(x) && x->extra->creation != Creation::Default)
     extra.creation = x->extra->creation;
   else if (thread_mode.inference)

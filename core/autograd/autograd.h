@@ -15,6 +15,7 @@ struct TensorExtra {
   Creation creation = Creation::Default;
   bool retains_grad = false;
   bool stops_views = false;           // a custom Function's view-like output
+  uint32_t place = 0;                 // where the view was made, if the lens was on; see tensor/lens.h
   NodeObject* accumulator = nullptr;  // not counted: the AccumulateGrad node clears it when it dies
   Object hooks;                       // dict id -> function, of the current grad_fn (tensor hooks)
   Object post_accumulate_hooks;       // dict id -> function
@@ -24,6 +25,12 @@ struct TensorExtra {
 TensorExtra& extra_of(const Tensor& t);  // made on first use
 
 bool requires_grad(const Tensor& t);
+/// Is `t` a view whose base was written in place since, so that its history is yet to be renewed?
+inline bool is_stale(const Tensor& t) {
+  const TensorExtra* extra = t->extra;
+  return extra && extra->base && !t->inference && extra->view_version != t.version() &&
+         (t->grad_fn || extra->base->requires_grad);
+}
 /// History of `t`, renewed first if t is a view whose base was changed in place since.
 const Node grad_fn(const Tensor& t);
 inline bool is_leaf(const Tensor& t) { return !grad_fn(t); }
@@ -33,8 +40,14 @@ Node accumulator_of(const Tensor& leaf);
 void set_requires_grad(const Tensor& t, bool on);
 /// `t` becomes output `nr` of `node`.  A retained gradient follows; hooks registered so far stay with the old history.
 void set_history(const Tensor& t, const Node& node, uint32_t nr);
+/// Of a tensor that requires grad.
 void retain_grad(const Tensor& t);
 void detach_in_place(const Tensor& t);
+
+/// Sizes as Python writes a tuple, for messages.
+std::string tuple_text(const Dims& sizes);
+/// dtype and shape: float32 (2, 3)
+std::string describe(const Tensor& t);
 
 /// Root of t's views: t itself or its base.
 inline Tensor view_base(const Tensor& t) { return t->extra && t->extra->base ? t->extra->base : t; }

@@ -309,14 +309,15 @@ Grads run_here(BackwardRequest& request) {
   Frame frame(&running, !request.inputs.empty());
   if (!lens) return running.run();
   lens->backward(request);
+  Grads captured;
   try {
-    Grads captured = running.run();
-    if (lens) lens->finished(true);
-    return captured;
+    captured = running.run();
   } catch (...) {
     if (lens) lens->finished(false);
     throw;
   }
+  if (lens) lens->finished(true);
+  return captured;
 }
 
 /// A backward nested too deep for this stack: run it on a new thread and wait.

@@ -8,47 +8,52 @@ namespace lg {
 void check_view_may_change(const char* op, const Tensor& x, const char* event) {
   const TensorExtra& extra = *x->extra;
   if (extra.creation == Creation::Default) return;
-  std::string what = x->grad_fn ? text("Output ", x->output_nr, " of ", x->grad_fn->name, " is a view and ", event,
-                                       " modified inplace. ")
-                                : std::string();
+  std::string what = text(op, ": ");
+  if (x->grad_fn)
+    what += text("Output ", x->output_nr, " of ", x->grad_fn->name, " is a view and ", event, " modified inplace. ");
+  const std::string which = text(" The view: ", describe(x), ", made", made_at(extra.place), ".");
   switch (extra.creation) {
     case Creation::Default: break;
     case Creation::NoGrad:
-      fail(ErrorKind::Runtime, op, ": ", what, "A view was created in no_grad mode and ", event,
-           " modified inplace with grad "
-           "mode enabled: whether the write should be recorded is ambiguous. Make the view outside no_grad, or write "
-           "inside it.");
+      fail(ErrorKind::Runtime, what, "A view was created in no_grad mode and ", event,
+           " modified inplace with grad mode enabled: whether the write should be recorded is ambiguous. Make the view "
+           "outside no_grad, or write inside it.",
+           which);
     case Creation::Inference:
-      fail(ErrorKind::Runtime, op, ": ", what, "A view was created in inference mode and ", event,
-           " modified inplace in normal "
-           "mode. Make the view outside inference_mode, or clone() it.");
+      fail(ErrorKind::Runtime, what, "A view was created in inference mode and ", event,
+           " modified inplace in normal mode. Make the view outside inference_mode, or clone() it.", which);
     case Creation::MultiOutput:
-      fail(ErrorKind::Runtime, op, ": ", what.empty() ? text("A view ", event, " modified inplace. ") : what,
-           "This view is the "
-           "output of a function that returns multiple views. Such functions do not allow the output views to be "
-           "modified "
-           "inplace. You should replace the inplace operation by an out-of-place one, or take the views one by one "
-           "(select, "
-           "narrow).");
+      fail(ErrorKind::Runtime, what, x->grad_fn ? "" : text("A view ", event, " modified inplace. "),
+           "This view is the output of a function that returns multiple views. Such functions do not allow the output "
+           "views to be modified inplace. You should replace the inplace operation by an out-of-place one, or take the "
+           "views one by one (select, narrow).",
+           which);
     case Creation::Function:
-      fail(ErrorKind::Runtime, op, ": ", what,
-           "This view was created inside a custom Function (or because an input was returned "
-           "as-is) and the autograd logic to handle view+inplace would override the custom backward associated with "
-           "the custom "
-           "Function, leading to incorrect gradients. This behavior is forbidden. Clone the output of the Function "
-           "first.");
+      fail(ErrorKind::Runtime, what,
+           "This view was created inside a custom Function (or because an input was returned as-is) and the autograd "
+           "logic to handle view+inplace would override the custom backward associated with the custom Function, "
+           "leading to incorrect gradients. This behavior is forbidden. Clone the output of the Function first.",
+           which);
   }
+}
+
+/// How the view comes of the leaf: leaf float32 (2, 3) -> SelectBackward0 (3,) -> SliceBackward0 (1,)
+static std::string way_from_leaf(const Tensor& view, const Tensor& leaf) {
+  std::string way;
+  const NodeObject* node = view->grad_fn;
+  for (; node && node->kind != NodeKind::Accumulate; node = node->edges[0].node.get())
+    way = text(" -> ", node->name, " ", tuple_text(node->outputs[0].sizes)) + way;
+  return text("leaf ", describe(leaf)) + way;
 }
 
 static void check_view(const char* op, const Tensor& x) {
   check_view_may_change(op, x, "is being");
   const Tensor& base = x->extra->base;
-  check(!(is_leaf(base) && requires_grad(x)), op,
-        ": a view of a leaf Variable that requires grad is being used in an "
-        "in-place operation. The view has shape ",
-        x.sizes(), ", the leaf ", base.sizes(),
-        "; use no_grad() to update the "
-        "leaf, or clone() the leaf first for an edit that is part of the graph.");
+  if (!is_leaf(base) || !requires_grad(x)) return;
+  fail(ErrorKind::Runtime, op,
+       ": a view of a leaf Variable that requires grad is being used in an in-place operation. The view comes of ",
+       way_from_leaf(x, base),
+       ". Use no_grad() to update the leaf, or clone() the leaf first for an edit that is part of the graph.");
 }
 
 void check_inplace(const char* op, const Tensor& x, const Tensor& other) {
@@ -69,14 +74,15 @@ void check_inplace(const char* op, const Tensor& x, const Tensor& other) {
       if (is_view(x))
         check_view(op, x);
       else
-        check(!(is_leaf(x) && x->requires_grad), op,
-              ": a leaf Variable that requires grad is being used in an in-place "
-              "operation. For an update use `with no_grad():`; for an edit that is part of the graph clone() the leaf "
-              "(shape ",
-              x.sizes(), ") first.");
+        check(
+            !(is_leaf(x) && x->requires_grad), op,
+            ": a leaf Variable that requires grad is being used in an in-place "
+            "operation. For an update use `with no_grad():`; for an edit that is part of the graph clone() the leaf, ",
+            describe(x), ", first.");
     }
   }
   x->version->writer = op;
+  x->version->in_step = thread_mode.step;
 }
 
 // The rule of CopySlices.  A base b has had a slice overwritten with src: db is g with the slice zeroed, dsrc the slice
@@ -120,7 +126,11 @@ static void keep_old_value(const Tensor& x, NodeObject* node) {
     Tensor old = saved.tensor;
     Edge edge = gradient_edge(old);
     NoGrad guard;
+    if (lens) [[unlikely]]
+      lens->became(old, Role::Released);
     saved.tensor = clone(old);
+    if (lens) [[unlikely]]
+      lens->became(saved.tensor, Role::Saved);
     saved.version = 0;
     if (edge.node && edge.node->kind != NodeKind::Accumulate) set_history(saved.tensor, edge.node, edge.nr);
   }

@@ -20,6 +20,13 @@ int free_count = 0;
 thread_local uint64_t next_sequence = 0;
 constexpr uint64_t accumulate_sequence = UINT64_MAX;
 
+void tell_released(NodeObject* n) {
+  if (!lens) [[likely]]
+    return;
+  for (const SavedTensor& saved : n->saved)
+    if (saved.tensor) lens->became(saved.tensor, Role::Released);
+}
+
 /// Releases what a node holds; may queue further nodes.
 void destroy(NodeObject* n) {
   if (n->kind == NodeKind::Accumulate && n->leaf && n->leaf->extra && n->leaf->extra->accumulator == n)
@@ -27,6 +34,7 @@ void destroy(NodeObject* n) {
   if (n->destroy) n->destroy(n->closure);
   Py_CLEAR(n->dict);
   delete std::exchange(n->extra, nullptr);
+  tell_released(n);
   n->state.~NodeState();
   n->leaf.~Tensor();
   n->saved.~SmallVec();
@@ -59,7 +67,7 @@ void construct_node(NodeObject* n, const char* name, NodeKind kind) {
   n->kind = kind;
   n->released = false;
   n->python_type = kind == NodeKind::Function;
-  n->place = 0;
+  n->place = n->freed = 0;
   new (&n->leaf) Tensor();
   n->extra = nullptr;
   new (&n->state) NodeState();
@@ -112,6 +120,9 @@ NodeExtra& extra_of(NodeObject* node) {
 
 void release_saved(NodeObject* node) {
   node->released = true;
+  tell_released(node);
+  if (lens) [[unlikely]]
+    node->freed = lens->here();
   // Cleared in place: the rule's handles index into this vector.
   for (SavedTensor& s : node->saved) {
     s.tensor.reset();

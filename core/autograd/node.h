@@ -73,7 +73,8 @@ struct NodeObject {
   NodeKind kind;
   bool released;     // the saved tensors are gone
   bool python_type;  // ob_type is already the type of this name
-  uint32_t place;    // where it was recorded, as python/lens.h numbers places; 0: the lens was off
+  uint32_t place;    // where it was recorded, as python/lens.cpp numbers places; 0: the lens was off
+  uint32_t freed;    // where the backward was called that released it
   Tensor leaf;       // Accumulate: the leaf
   NodeExtra* extra;  // owned; null for most
   NodeState state;   // of the backward that runs now; see engine.cpp

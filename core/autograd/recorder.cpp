@@ -85,6 +85,8 @@ void save_tensor(SavedTensor& slot, const Tensor& t, bool is_output) {
   slot.version = t.version();
   if (const SavedHooks* hooks = saved_hooks_top()) return pack_saved(slot, t, hooks->pack, hooks->unpack);
   slot.tensor = is_output ? make_alias(t) : t;
+  if (lens) [[unlikely]]
+    lens->became(t, Role::Saved);
 }
 
 void register_saved_hooks(const NodeObject* node, SavedTensor& slot, const Object& pack, const Object& unpack) {
@@ -103,19 +105,27 @@ void register_saved_hooks(const NodeObject* node, SavedTensor& slot, const Objec
 static std::string describe(const SavedTensor& saved) {
   const Tensor& t = saved.tensor;
   return text(saved.is_output ? "its saved result" : "its saved input", saved.name ? " '" : "",
-              saved.name ? saved.name : "", saved.name ? "'" : "", ", a ", name(t.dtype()), " tensor of shape ",
-              t.sizes());
+              saved.name ? saved.name : "", saved.name ? "'" : "", ", ", describe(t));
+}
+
+/// Who wrote last, and what to do about it.
+static std::string last_write(const VersionCounter& version) {
+  const std::string by = version.writer ? text("The last write was by ", version.writer) : std::string();
+  if (!version.in_step) return by + (by.empty() ? "" : ". ") + "Clone it before that write, or write after backward.";
+  return by + " in an optimizer's step. Call step() after the last backward through the graph.";
 }
 
 Tensor unpack_saved(NodeObject* node, SavedTensor& saved) {
   if (node->released || (!saved.tensor && !saved.unpack)) {
-    check(
-        !node->released, node->name,
-        ": Trying to backward through the graph a second time (or directly access saved "
-        "tensors after they have already been freed). Saved intermediate values of the graph are freed when you call "
-        ".backward() or autograd.grad(). If a value computed before links two graphs (a hidden state, a running loss), "
-        "detach() it. Specify retain_graph=True in the first backward only if you really need the same graph twice.");
-    return {};
+    if (!node->released) return {};
+    const std::string freed = node->freed ? "; here that was" + at_place(node->freed) : "";
+    fail(ErrorKind::Runtime, node->name, made_at(node->place),
+         ": Trying to backward through the graph a second time (or directly access saved tensors after they have "
+         "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+         "autograd.grad()",
+         freed,
+         ". If a value computed before links two graphs (a hidden state, a running loss), detach() it. Specify "
+         "retain_graph=True in the first backward only if you really need the same graph twice.");
   }
   Node history = saved.is_output ? Node::borrow(node) : saved.grad_fn;
   if (saved.unpack) {
@@ -132,13 +142,11 @@ Tensor unpack_saved(NodeObject* node, SavedTensor& saved) {
   }
   const Tensor& t = saved.tensor;
   if (t.version() != saved.version) [[unlikely]] {
-    const char* writer = t->version->writer;
-    fail(ErrorKind::Runtime, node->name,
+    fail(ErrorKind::Runtime, node->name, made_at(node->place),
          ": one of the variables needed for gradient computation has been modified by an "
          "inplace operation: ",
          describe(saved), ", is at version ", t.version(), "; expected version ", saved.version, " instead. ",
-         writer ? "The last write was by " : "", writer ? writer : "", writer ? ". " : "",
-         "Clone it before that write, or write after backward.");
+         last_write(*t->version));
   }
   if (!saved.is_output || !grad_enabled()) return t;
   Tensor with_history = make_alias(t);

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/instruction_set.h"
+
 namespace lg {
 
 #ifdef LEAFGRAD_X86_KERNELS
@@ -56,6 +58,14 @@ const Kernels* best_table(const char*) { return &baseline_table; }
 const Kernels& cpu_kernels() {
   static const Kernels& table = *best_table(std::getenv("LEAFGRAD_ISA"));
   return table;
+}
+
+const char* instruction_set() {
+#ifdef LEAFGRAD_X86_KERNELS
+  if (&cpu_kernels() == &avx512_table) return "avx512";
+  if (&cpu_kernels() == &avx2_table) return "avx2";
+#endif
+  return "baseline";
 }
 
 namespace {

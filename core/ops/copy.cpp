@@ -171,7 +171,11 @@ Tensor cast(const Tensor& x, DType dtype) {
   copy_values(y, x);
   return y;
 }
-Tensor detach(const Tensor& x) { return make_alias(x); }
+Tensor detach(const Tensor& x) {
+  Tensor y = make_alias(x);
+  y->origin = requires_grad(x) ? Origin::Detached : x->origin;
+  return y;
+}
 
 Tensor copy_(const Tensor& x, const Tensor& src) {
   if (!(x.sizes() == src.sizes())) {

@@ -8,6 +8,7 @@
 #include "python/convert.h"
 #include "python/hooks.h"
 #include "python/node.h"
+#include "python/tensor.h"
 
 namespace lg {
 
@@ -28,13 +29,17 @@ PyObject* set_grad_enabled(PyObject*, PyObject* on) {
     PyErr_Format(PyExc_TypeError, "set_grad_enabled(): argument 'enabled' must be bool, not %s", Py_TYPE(on)->tp_name);
     return nullptr;
   }
-  thread_mode.grad = on == Py_True;
+  thread_mode.grad = thread_mode.asked = on == Py_True;
   Py_RETURN_NONE;
 }
 PyObject* is_inference_mode_enabled(PyObject*, PyObject*) { return PyBool_FromLong(thread_mode.inference); }
 PyObject* set_inference_mode(PyObject*, PyObject* on) {
   thread_mode.inference = on == Py_True;
   Py_RETURN_NONE;
+}
+
+PyObject* set_in_step(PyObject*, PyObject* on) {
+  return PyBool_FromLong(std::exchange(thread_mode.step, on == Py_True));
 }
 
 /// (node, output_nr) of a GradientEdge.
@@ -49,13 +54,9 @@ bool edge_from_python(PyObject* object, Edge* edge) {
   return true;
 }
 
-/// L6: why nothing can flow here.
-std::string why_no_grad(const Tensor& t) {
-  if (!is_inexact(t.dtype()))
-    return text(" Its dtype is ", name(t.dtype()), ": only floating point and complex tensors can.");
-  return " It was made under no_grad, detached, or computed only from tensors that do not require grad (frozen "
-         "parameters): "
-         "set requires_grad on what you differentiate with respect to, before computing.";
+/// A tensor in the graph of `roots` that shares t's memory: likely the one that was meant.
+std::string nearest_relative(PyObject* t, PyObject* roots) {
+  return explanation("nearest_relative", Object::steal(PyTuple_Pack(2, t, roots)).get());
 }
 
 Edge root_edge(PyObject* object, Py_ssize_t i) {
@@ -63,17 +64,20 @@ Edge root_edge(PyObject* object, Py_ssize_t i) {
   if (edge_from_python(object, &edge)) return edge;
   check_type(is_tensor(object), "element ", i, " of tensors argument is not a Tensor");
   Tensor t = as_tensor_handle(object);
-  check(requires_grad(t), "element ", i, " of tensors does not require grad and does not have a grad_fn.",
-        why_no_grad(t));
+  if (!requires_grad(t))
+    fail(ErrorKind::Runtime, "element ", i, " of tensors does not require grad and does not have a grad_fn.",
+         why_no_grad(t));
   return gradient_edge(t);
 }
 
-Edge input_edge(PyObject* object, bool accumulate) {
+Edge input_edge(PyObject* object, Py_ssize_t i, bool accumulate, PyObject* roots) {
   Edge edge;
   if (edge_from_python(object, &edge)) return edge;
   check_type(is_tensor(object), "all inputs have to be Tensors or GradientEdges, but got ", Py_TYPE(object)->tp_name);
   Tensor t = as_tensor_handle(object);
-  check(requires_grad(t), "One of the differentiated Tensors does not require grad.", why_no_grad(t));
+  if (!requires_grad(t))
+    fail(ErrorKind::Runtime, "One of the differentiated Tensors (index ", i, ") does not require grad.", why_no_grad(t),
+         nearest_relative(object, roots));
   if (Node fn = grad_fn(t)) {
     if (accumulate) retain_grad(t);
     return {fn, t->output_nr};
@@ -103,16 +107,17 @@ PyObject* py_run_backward(PyObject*, PyObject* args, PyObject* kwargs) {
     }
     Py_ssize_t wanted = inputs ? PyTuple_GET_SIZE(inputs) : 0;
     for (Py_ssize_t i = 0; i < wanted; ++i)
-      request.inputs.push_back(input_edge(PyTuple_GET_ITEM(inputs, i), accumulate));
+      request.inputs.push_back(input_edge(PyTuple_GET_ITEM(inputs, i), i, accumulate, tensors));
     request.keep_graph = keep;
     request.create_graph = create;
     request.accumulate = wanted == 0 || accumulate;
     Grads results = run_backward(std::move(request));
     if (wanted == 0 || accumulate) return PyTuple_New(0);
     for (size_t i = 0; i < results.size() && !allow_unreachable; ++i)
-      check(bool(results[i]), "One of the differentiated Tensors (index ", i,
-            ") appears to not have been used in the graph. Set "
-            "allow_unused=True if this is the desired behavior.");
+      if (!results[i])
+        fail(ErrorKind::Runtime, "One of the differentiated Tensors (index ", i,
+             ") appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.",
+             nearest_relative(PyTuple_GET_ITEM(inputs, i), tensors));
     return grads_to_tuple(results);
   });
 }
@@ -209,6 +214,7 @@ PyMethodDef functions[] = {
     {"_set_grad_enabled", set_grad_enabled, METH_O, nullptr},
     {"is_inference_mode_enabled", is_inference_mode_enabled, METH_NOARGS, "Is this thread in inference mode?"},
     {"_set_inference_mode", set_inference_mode, METH_O, nullptr},
+    {"_set_in_step", set_in_step, METH_O, "Writes from now on are an optimizer's step's, or no longer; what was so."},
     {"_run_backward", keywords(&py_run_backward), METH_VARARGS | METH_KEYWORDS,
      "The engine; see autograd.backward and grad."},
     {"_push_saved_tensors_default_hooks", push_hooks, METH_VARARGS, nullptr},

@@ -392,11 +392,15 @@ static void check_one_device(const OpObject* op, PyObject* const* args, Py_ssize
 }
 
 PyObject* call_op(const OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  check_one_device(op, args, nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
+  Py_ssize_t count = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+  check_one_device(op, args, count);
+  if (lens && count && std::string_view(op->name).ends_with('_')) [[unlikely]]
+    lens->writing(op->name, args[0]);
   PyObject* result = kwnames && (op->takes_out || op->is_factory) ? call_with_extras(op, args, nargs, kwnames)
                      : op->is_inplace                             ? call_inplace(op, args, nargs, kwnames)
                                                                   : invoke(op, args, nargs, kwnames);
-  return seen(op->name, result);
+  if (op->is_factory && result && is_tensor(result)) reinterpret_cast<TensorObject*>(result)->origin = Origin::User;
+  return seen(op->name, result, {args, size_t(count)});
 }
 
 void write_out(const char* op, const Tensor& out, const Tensor& result) {

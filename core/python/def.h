@@ -90,9 +90,9 @@ Tensor wrapped_number(PyObject* number);  // 0-dim, wrapped_number set
 PyObject* raise_current() noexcept;
 
 /// `result` itself, after the lens has seen it; null stays null.
-inline PyObject* seen(const char* op, PyObject* result) {
+inline PyObject* seen(const char* op, PyObject* result, std::span<PyObject* const> inputs) {
   if (lens && result) [[unlikely]]
-    lens->returned(op, result);
+    lens->returned(op, result, inputs);
   return result;
 }
 

@@ -97,6 +97,8 @@ Node make_function_node(PyTypeObject* type) {
   if (!object) throw PythonError();
   NodeObject* node = raw(object);
   construct_node(node, type->tp_name, NodeKind::Function);
+  if (lens) [[unlikely]]
+    lens->made(node);
   node->closure = new FunctionData();
   node->destroy = [](void* d) { delete static_cast<FunctionData*>(d); };
   node->apply = apply_function;

@@ -32,11 +32,11 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 template <bool on>
 PyObject* enter(PyObject* self, PyObject*) {
   reinterpret_cast<Keeper*>(self)->before = thread_mode.grad;
-  thread_mode.grad = on;
+  thread_mode.grad = thread_mode.asked = on;
   Py_RETURN_NONE;
 }
 PyObject* leave(PyObject* self, PyObject* const*, Py_ssize_t) {
-  thread_mode.grad = reinterpret_cast<Keeper*>(self)->before;
+  thread_mode.grad = thread_mode.asked = reinterpret_cast<Keeper*>(self)->before;
   Py_RETURN_NONE;
 }
 

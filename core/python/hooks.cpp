@@ -63,6 +63,8 @@ static void retain(PyObject* weak, const Tensor& grad) {
     PyObject* old = reinterpret_cast<PyObject*>(std::exchange(t->grad, reinterpret_cast<TensorObject*>(sum.release())));
     Py_DECREF(old);
   }
+  if (lens) [[unlikely]]
+    lens->became(Tensor::borrow(t->grad), Role::RetainedGradient);
 }
 
 void run_tensor_hooks(NodeObject* node, Grads& grads) {

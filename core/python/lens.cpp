@@ -112,8 +112,9 @@ Places& places() {
 
 // ---- the recorder
 
-enum class EventKind : uint8_t { Allocate, Free, Recorded, Ran, Backward, Finished };
-constexpr const char* event_names[] = {"allocate", "free", "recorded", "ran", "backward", "finished"};
+enum class EventKind : uint8_t { Alive, Allocate, Free, Recorded, Ran, Backward, Finished, Became };
+constexpr const char* event_names[] = {"alive", "allocate", "free", "recorded", "ran", "backward", "finished"};
+constexpr const char* role_names[] = {"leaf", "leaf gradient", "retained gradient", "saved", "released"};
 
 struct Event {
   int64_t time;  // ns
@@ -123,21 +124,49 @@ struct Event {
   uint32_t buffer;    // 0: the event is about none
   uint32_t place;
   EventKind kind;
+  Role role;  // of Became
 };
 
 class Recording final : public Lens {
  public:
-  Recording(Object observer, bool record) : observer_(std::move(observer)), records_(record) {}
+  /// Forgets what was recorded before.
+  void begin() {
+    events_.clear();
+    events_.shrink_to_fit();
+    buffers_ = 0;
+    records_ = false;
+  }
+  /// Goes on with another observer.  When recording begins, what is alive gets numbers and comes first.
+  void change(Object observer, bool record) {
+    observer_ = std::move(observer);
+    if (record && !records_) {
+      for (Storage* storage : live_storages()) {
+        if (!storage->number) storage->number = ++buffers_;
+        add(buffer_event(EventKind::Alive, storage));
+      }
+    }
+    records_ = record;
+  }
 
   void allocated(Storage* storage) override {
     storage->place = places().here();
-    storage->number = ++buffers_;
-    if (records_) add(buffer_event(EventKind::Allocate, storage));
+    storage->number = telling_ ? 0 : ++buffers_;  // what the observer makes is not the program's
+    if (records_ && storage->number) add(buffer_event(EventKind::Allocate, storage));
   }
   void freed(const Storage* storage) noexcept override {
     if (records_ && storage->number) add(buffer_event(EventKind::Free, storage));
   }
   void made(NodeObject* node) override { node->place = places().here(); }
+  void became(const Tensor& t, Role role) noexcept override {
+    if (!records_ || !t->storage->number) return;
+    Event e = buffer_event(EventKind::Became, t->storage);
+    e.role = role;
+    add(e);
+  }
+  void writing(const char* op, PyObject* target) override {
+    if (listening()) tell("writing", text_object(op).get(), target);
+  }
+  uint32_t here() override { return places().here(); }
   void written(const Tensor& t) override {
     const char* writer = t->version->writer;
     if (listening()) tell("write", t.py(), text_object(writer ? writer : "").get());
@@ -152,15 +181,16 @@ class Recording final : public Lens {
     if (listening()) tell("recorded", t.py(), as_python(node).get());
   }
   void backward(const BackwardRequest& request) override {
+    if (listening()) {  // first: if the observer raises, no backward begins
+      Object roots = nodes_of(request.roots), inputs = nodes_of(request.inputs);
+      tell("backward", roots.get(), request.keep_graph ? Py_True : Py_False, request.create_graph ? Py_True : Py_False,
+           inputs.get());
+    }
     if (records_) {
       Event e = event_of(EventKind::Backward, nullptr);
       e.place = places().here();
       add(e);
     }
-    if (!listening()) return;
-    Object roots = nodes_of(request.roots), inputs = nodes_of(request.inputs);
-    tell("backward", roots.get(), request.keep_graph ? Py_True : Py_False, request.create_graph ? Py_True : Py_False,
-         inputs.get());
   }
   void ran(NodeObject* node, std::span<const Tensor> results) override {
     if (records_) add(event_of(EventKind::Ran, node));
@@ -175,18 +205,23 @@ class Recording final : public Lens {
     if (listening() && ok) tell("finished", Py_True);
     if (listening() && !ok) tell_after_error();
   }
-  void returned(const char* op, PyObject* result) override {
+  void returned(const char* op, PyObject* result, std::span<PyObject* const> inputs) override {
     if (!listening()) return;
     Object keep = Object::steal(result);  // let go of if the observer raises
-    tell("result", text_object(op).get(), result);
+    Object given = checked(PyTuple_New(Py_ssize_t(inputs.size())));
+    for (size_t i = 0; i < inputs.size(); ++i) PyTuple_SET_ITEM(given.get(), Py_ssize_t(i), Py_NewRef(inputs[i]));
+    tell("result", text_object(op).get(), result, given.get());
     keep.release();
   }
 
-  Object events() const {
+  size_t count() const { return events_.size(); }
+  Object events(size_t first) const {
     Object list = checked(PyList_New(0));
-    for (const Event& e : events_) {
-      Object row = checked(Py_BuildValue("(sLILOLs)", event_names[size_t(e.kind)], static_cast<long long>(e.time),
-                                         e.buffer, static_cast<long long>(e.bytes), places().describe(e.place).get(),
+    for (size_t i = first; i < events_.size(); ++i) {
+      const Event& e = events_[i];
+      const char* kind = e.kind == EventKind::Became ? role_names[size_t(e.role)] : event_names[size_t(e.kind)];
+      Object row = checked(Py_BuildValue("(sLILOLs)", kind, static_cast<long long>(e.time), e.buffer,
+                                         static_cast<long long>(e.bytes), places().describe(e.place).get(),
                                          e.node ? static_cast<long long>(e.sequence) : -1LL, e.node));
       if (PyList_Append(list.get(), row.get()) < 0) throw PythonError();
     }
@@ -238,8 +273,9 @@ class Recording final : public Lens {
     PyObject* values[] = {nullptr, args...};
     Object name = text_object(kind);
     values[0] = name.get();
+    Object observer = observer_;  // it may be changed by what it does
     telling_ = true;
-    Object answer = Object::steal(PyObject_Vectorcall(observer_.get(), values, sizeof...(args) + 1, nullptr));
+    Object answer = Object::steal(PyObject_Vectorcall(observer.get(), values, sizeof...(args) + 1, nullptr));
     telling_ = false;
     if (!answer) throw PythonError();
   }
@@ -255,29 +291,44 @@ class Recording final : public Lens {
   }
 
   Object observer_;
-  bool records_;
-  bool telling_ = false;
+  bool records_ = false;
+  inline static thread_local bool telling_ = false;
   uint32_t buffers_ = 0;
   std::vector<Event> events_;
 };
 
-Recording* recording = nullptr;  // the one that is on, or was on last
+Recording* recording = nullptr;  // that is on, or was on last; kept for ever, since an observer may still run
 
-PyObject* py_start(PyObject*, PyObject* args, PyObject* kwargs) {
+/// The arguments of _lens_start and _lens_change.
+std::pair<Object, bool> observer_and_record(const char* format, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"observer", "record", nullptr};
   PyObject* observer = Py_None;
   int record = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Op:_lens_start", const_cast<char**>(names), &observer, &record))
-    return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, const_cast<char**>(names), &observer, &record))
+    throw PythonError();
+  check_type(observer == Py_None || PyCallable_Check(observer), "the lens's observer must be callable, got ",
+             Py_TYPE(observer)->tp_name);
+  return {observer == Py_None ? Object() : Object::borrow(observer), record != 0};
+}
+
+PyObject* py_start(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
+    auto [observer, record] = observer_and_record("|Op:_lens_start", args, kwargs);
     check(!lens, "_lens_start: the lens is on already");
     places().find_package();
-    check_type(observer == Py_None || PyCallable_Check(observer), "_lens_start: the observer must be callable, got ",
-               Py_TYPE(observer)->tp_name);
     for (Storage* storage : live_storages()) storage->number = 0;  // of an earlier recording
-    delete std::exchange(recording, nullptr);
-    recording = new Recording(observer == Py_None ? Object() : Object::borrow(observer), record != 0);
+    if (!recording) recording = new Recording();
+    recording->begin();
+    recording->change(observer, record);
     lens = recording;
+    Py_RETURN_NONE;
+  });
+}
+PyObject* py_change(PyObject*, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    auto [observer, record] = observer_and_record("|Op:_lens_change", args, kwargs);
+    check(lens, "_lens_change: the lens is not on");
+    recording->change(observer, record);
     Py_RETURN_NONE;
   });
 }
@@ -285,8 +336,23 @@ PyObject* py_stop(PyObject*, PyObject*) {
   lens = nullptr;
   Py_RETURN_NONE;
 }
-PyObject* py_events(PyObject*, PyObject*) {
-  return guarded([&] { return recording ? recording->events().release() : PyList_New(0); });
+PyObject* py_events(PyObject*, PyObject* args) {
+  Py_ssize_t first = 0;
+  if (!PyArg_ParseTuple(args, "|n:_lens_events", &first)) return nullptr;
+  return guarded([&] { return recording ? recording->events(size_t(first)).release() : PyList_New(0); });
+}
+PyObject* py_event_count(PyObject*, PyObject*) { return PyLong_FromSize_t(recording ? recording->count() : 0); }
+
+/// Numbers of the buffers that are alive, by the storage's id.
+PyObject* py_buffers(PyObject*, PyObject*) {
+  return guarded([&] {
+    Object dict = checked(PyDict_New());
+    for (Storage* s : live_storages()) {
+      Object id = checked(PyLong_FromVoidPtr(s)), number = checked(PyLong_FromUnsignedLong(s->number));
+      if (s->number && PyDict_SetItem(dict.get(), id.get(), number.get()) < 0) throw PythonError();
+    }
+    return dict.release();
+  });
 }
 
 // ---- questions
@@ -327,14 +393,22 @@ PyObject* py_live_nodes(PyObject*, PyObject*) {
 
 PyObject* py_live_storages(PyObject*, PyObject*) {
   return guarded([&] {
+    // All is read before the first Python object is made: making one may collect garbage, and with it tensors.
+    struct Seen {
+      Storage* storage;
+      int64_t bytes;
+      bool ours;
+    };
+    std::vector<Seen> all;
+    for (Storage* s : live_storages()) all.push_back({s, s->bytes, !s->owner && s->device == Device::Cpu});
+    const int64_t live_bytes = memory_stats().live_bytes;
     Object list = checked(PyList_New(0));
-    for (Storage* s : live_storages()) {
-      bool ours = !s->owner && s->device == Device::Cpu;
-      Object row = checked(
-          Py_BuildValue("(NLO)", PyLong_FromVoidPtr(s), static_cast<long long>(s->bytes), ours ? Py_True : Py_False));
+    for (const Seen& seen : all) {
+      Object row = checked(Py_BuildValue("(NLO)", PyLong_FromVoidPtr(seen.storage), static_cast<long long>(seen.bytes),
+                                         seen.ours ? Py_True : Py_False));
       if (PyList_Append(list.get(), row.get()) < 0) throw PythonError();
     }
-    return list.release();
+    return checked(Py_BuildValue("(OL)", list.get(), static_cast<long long>(live_bytes))).release();
   });
 }
 
@@ -400,15 +474,25 @@ PyObject* py_place(PyObject*, PyObject* object) {
   });
 }
 
+PyObject* py_made_at(PyObject*, PyObject* node) {
+  return guarded([&] { return PyUnicode_FromString(made_at(node_argument(node)->place).c_str()); });
+}
+
 PyMethodDef functions[] = {
     {"_lens_start", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(py_start)), METH_VARARGS | METH_KEYWORDS,
      "Begin to keep places; with record=True events too; observer(kind, *args) hears of them as they happen."},
     {"_lens_stop", py_stop, METH_NOARGS, "End it. The places and events stay readable."},
-    {"_lens_events", py_events, METH_NOARGS,
-     "(kind, ns, buffer, bytes, place, node sequence or -1, node name or None) of each event recorded last."},
+    {"_lens_change", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(py_change)), METH_VARARGS | METH_KEYWORDS,
+     "Go on with another observer, or with recording switched on or off; what was recorded stays."},
+    {"_lens_events", py_events, METH_VARARGS,
+     "_lens_events(first=0): (kind, ns, buffer, bytes, place, node sequence or -1, node name or None) of each event "
+     "recorded since the lens was started, from number `first` on."},
+    {"_lens_buffers", py_buffers, METH_NOARGS, "Number in the events of each live storage, by its id."},
+    {"_lens_event_count", py_event_count, METH_NOARGS, "Number of events that _lens_events gives."},
     {"_live_tensors", py_live_tensors, METH_NOARGS, "Every tensor that is alive, the core's own aliases too."},
     {"_live_nodes", py_live_nodes, METH_NOARGS, "Every node of every graph that is alive."},
-    {"_live_storages", py_live_storages, METH_NOARGS, "(id, bytes, is the memory ours?) of every storage in use."},
+    {"_live_storages", py_live_storages, METH_NOARGS,
+     "A list of (id, bytes, is the memory ours?) of every storage in use, and the live bytes at that moment."},
     {"_version_id", py_version_id, METH_O, "A number that tells a tensor's version counter from all others alive."},
     {"_last_writer", py_last_writer, METH_O, "The operator that last wrote the tensor's memory in place, or None."},
     {"_creation", py_creation, METH_O, "How a view was made: default, no_grad, multi_output, inference, function."},
@@ -418,16 +502,21 @@ PyMethodDef functions[] = {
     {"_retained_outputs", py_retained_outputs, METH_O, "Numbers of the outputs whose gradients are retained."},
     {"_place", py_place, METH_O,
      "(file, line, function) where a node was recorded or a tensor's memory made, if the lens was on; else None."},
+    {"_made_at", py_made_at, METH_O, "' at file:line' of a node for a message; else how to get to know the line."},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 
-std::string made_at(const NodeObject* node) {
-  if (!node->place) return " (leafgrad.trace() around the forward would tell its line)";
-  Object place = places().describe(node->place);
-  const char* file = PyUnicode_AsUTF8(PyTuple_GET_ITEM(place.get(), 0));
-  if (!file) throw PythonError();
-  return text(" (made at ", file, ":", PyLong_AsLong(PyTuple_GET_ITEM(place.get(), 1)), ")");
+std::string at_place(uint32_t place) {
+  if (!place) return {};
+  Object module = checked(PyImport_ImportModule("leafgrad.lens.places"));
+  Object described = checked(PyObject_CallMethod(module.get(), "place_text", "(O)", places().describe(place).get()));
+  const char* utf8 = PyUnicode_AsUTF8(described.get());
+  if (!utf8) throw PythonError();
+  return text(" at ", utf8);
+}
+std::string made_at(uint32_t place) {
+  return place ? at_place(place) : " (under leafgrad.trace() this says at which line)";
 }
 
 void init_lens(PyObject* module) {

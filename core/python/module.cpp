@@ -2,6 +2,7 @@
 #include "python/autograd.h"
 #include "python/convert.h"
 #include "python/families.h"
+#include "python/formulas.h"
 #include "python/function.h"
 #include "python/generator.h"
 #include "python/layout.h"
@@ -28,7 +29,8 @@ static void init(PyObject* module) {
   init_generator(module);
   init_numpy(module);
   init_lens(module);
-  if (PyModule_AddFunctions(module, subclass_methods) < 0) throw PythonError();
+  for (PyMethodDef* methods : {subclass_methods, formula_methods})
+    if (PyModule_AddFunctions(module, methods) < 0) throw PythonError();
   static Ops ops(module);
 #define X(family) def_##family(ops);
   LG_FAMILIES(X)

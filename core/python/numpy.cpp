@@ -307,6 +307,7 @@ Tensor on_device(const Tensor& t, std::optional<Device> device) {
 }
 
 Tensor with_requires_grad(Tensor t, bool on) {
+  t->origin = Origin::User;
   if (on) set_requires_grad(t, true);
   return t;
 }
@@ -321,7 +322,7 @@ void warn_copy_construct() {
           PyExc_UserWarning,
           "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
           "sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor): the copy is a new "
-          "leaf, and no gradient reaches the source.",
+          "leaf, and no gradient reaches the source. For a copy that stays in the graph use sourceTensor.clone().",
           1) < 0)
     throw PythonError();
 }

@@ -1,6 +1,7 @@
 // The runtime's switches and counters in Python: threads, memory, default dtype.
 #include "python/runtime.h"
 
+#include "kernels/instruction_set.h"
 #include "python/convert.h"
 #include "runtime/alloc.h"
 #include "runtime/pool.h"
@@ -53,6 +54,7 @@ PyObject* py_set_num_threads(PyObject*, PyObject* n) {
     return Py_NewRef(Py_None);
   });
 }
+PyObject* py_instruction_set(PyObject*, PyObject*) { return PyUnicode_FromString(instruction_set()); }
 PyObject* py_default_dtype(PyObject*, PyObject*) { return dtype_to_python(default_dtype()); }
 PyObject* py_set_default_dtype(PyObject*, PyObject* d) {
   return guarded([&] {
@@ -74,6 +76,8 @@ PyMethodDef functions[] = {
     {"_set_memory_limit", py_set_memory_limit, METH_O, "Cap on live and cached bytes; 0: none."},
     {"get_num_threads", py_num_threads, METH_NOARGS, "Threads that large operations use."},
     {"set_num_threads", py_set_num_threads, METH_O, "Set the number of threads that large operations use, 1 to 64."},
+    {"_instruction_set", py_instruction_set, METH_NOARGS,
+     "Which build of the kernels runs here: baseline, avx2 or avx512."},
     {"get_default_dtype", py_default_dtype, METH_NOARGS, "Dtype that Python floats get."},
     {"set_default_dtype", py_set_default_dtype, METH_O, "Set the dtype that Python floats get."},
     {nullptr, nullptr, 0, nullptr}};

@@ -192,6 +192,7 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, Device devic
   check_type(!is_text(data), "new(): invalid data type '", Py_TYPE(data)->tp_name, "'");
   Survey survey(data, !dtype);
   Tensor t = make_tensor(survey.sizes, dtype.value_or(survey.dtype()), device);
+  t->origin = Origin::User;
   if (t.is_meta() || t.numel() == 0) return t;
   dispatch_all(t.dtype(), [&]<class T>() {
     T* at = t.data<T>();

@@ -30,6 +30,16 @@ PyObject* call_python(const char* module, const char* function, PyObject* args, 
   return result;
 }
 
+std::string explanation(const char* function, PyObject* args) {
+  Object made = Object::steal(call_python("leafgrad.lens.messages", function, args, nullptr));
+  const char* utf8 = PyUnicode_AsUTF8(made.get());
+  if (!utf8) throw PythonError();
+  return utf8;
+}
+std::string why_no_grad(const Tensor& t) {
+  return explanation("why_no_grad", Object::steal(PyTuple_Pack(1, t.py())).get());
+}
+
 namespace {
 
 Tensor self_of(PyObject* self) { return as_tensor_handle(self); }
@@ -72,16 +82,16 @@ template <Binary f, Binary reflected = f>
 PyObject* binary(PyObject* a, PyObject* b, const char* name) {
   PyTypeObject* plain = tensor_type();
   bool a_plain = Py_TYPE(a) == plain, b_plain = Py_TYPE(b) == plain;
+  PyObject* args[] = {a, b};
   if (a_plain && b_plain)
     return guarded([&] {
-      return seen(name, f(reinterpret_cast<const Tensor&>(a), reinterpret_cast<const Tensor&>(b)).release());
+      return seen(name, f(reinterpret_cast<const Tensor&>(a), reinterpret_cast<const Tensor&>(b)).release(), args);
     });
   if (!is_operand(a) || !is_operand(b)) Py_RETURN_NOTIMPLEMENTED;
-  PyObject* args[] = {a, b};
   if (has_subclass(args, 2)) return guarded([&] { return call_named(name, args, 2); });
   return guarded([&] {
     TensorArg x = From<Tensor>::convert(a, {}), y = From<Tensor>::convert(b, {});
-    return seen(name, (is_tensor(a) ? f(x, y) : reflected(x, y)).release());
+    return seen(name, (is_tensor(a) ? f(x, y) : reflected(x, y)).release(), args);
   });
 }
 
@@ -92,8 +102,10 @@ PyObject* inplace(PyObject* a, PyObject* b, const char* name) {
   if (has_subclass(args, 2)) return guarded([&] { return call_named(name, args, 2); });
   return guarded([&] {
     TensorArg y = From<Tensor>::convert(b, {});
+    if (lens) [[unlikely]]
+      lens->writing(name, a);
     f(reinterpret_cast<const Tensor&>(a), y);
-    return seen(name, Py_NewRef(a));
+    return seen(name, Py_NewRef(a), args);
   });
 }
 
@@ -142,7 +154,7 @@ PyObject* slot_ipow(PyObject* a, PyObject* b, PyObject*) { return inplace<pow_>(
 template <Tensor (*f)(const Tensor&)>
 PyObject* unary(PyObject* a, const char* name) {
   if (has_subclass(&a, 1)) return guarded([&] { return call_named(name, &a, 1); });
-  return guarded([&] { return seen(name, f(reinterpret_cast<const Tensor&>(a)).release()); });
+  return guarded([&] { return seen(name, f(reinterpret_cast<const Tensor&>(a)).release(), {&a, 1}); });
 }
 PyObject* slot_neg(PyObject* a) { return unary<neg>(a, "neg"); }
 PyObject* slot_abs(PyObject* a) { return unary<abs>(a, "abs"); }
@@ -257,10 +269,8 @@ PyObject* get_requires_grad(PyObject* self, void*) {
 int put_requires_grad(PyObject* self, PyObject* value, void*) {
   return guarded_int([&] {
     check(value && PyBool_Check(value), "requires_grad must be a bool");
-    check(is_leaf(self_of(self)),
-          "you can only change requires_grad flags of leaf variables. If you want to use a computed "
-          "variable in a subgraph that doesn't require differentiation use detach().");
-    set_requires_grad(self_of(self), value == Py_True);
+    Tensor t = self_of(self);
+    set_requires_grad(t, value == Py_True && is_leaf(t));  // on a non-leaf not even True may be assigned
   });
 }
 PyObject* get_is_leaf(PyObject* self, void*) {
@@ -270,22 +280,16 @@ PyObject* get_grad_fn(PyObject* self, void*) {
   return guarded([&] { return node_to_python(grad_fn(self_of(self))); });
 }
 
-/// L1: the gradient of a non-leaf that nobody asked to keep.
-void warn_not_kept(const Tensor& t) {
-  std::string message = text(
-      "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
-      "populated "
-      "during autograd.backward(): backward keeps gradients of leaves only. This tensor has shape ",
-      t.sizes(), " and was made by ", t->grad_fn->name,
-      ". To keep its gradient call .retain_grad() on it before backward; if you meant a "
-      "leaf, read .grad of the tensor that it was computed from.");
-  if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw PythonError();
+/// The gradient of a non-leaf that nobody asked to keep.
+void warn_not_kept(PyObject* t) {
+  Object args = Object::steal(PyTuple_Pack(1, t));
+  Object::steal(call_python("leafgrad.lens.messages", "warn_gradient_not_kept", args.get(), nullptr));
 }
 PyObject* get_grad(PyObject* self, void*) {
   return guarded([&]() -> PyObject* {
     TensorObject* t = raw(self);
     if (t->grad) return Py_NewRef(reinterpret_cast<PyObject*>(t->grad));
-    if (t->grad_fn && !(t->extra && t->extra->retains_grad)) warn_not_kept(self_of(self));
+    if (t->grad_fn && !(t->extra && t->extra->retains_grad)) warn_not_kept(self);
     Py_RETURN_NONE;
   });
 }
@@ -321,6 +325,7 @@ PyObject* get_data(PyObject* self, void*) {
     Tensor alias = make_alias(self_of(self));
     release(alias->version);
     alias->version = new_version();
+    alias->origin = requires_grad(self_of(self)) ? Origin::Detached : raw(self)->origin;
     return alias.release();
   });
 }
@@ -358,6 +363,22 @@ PyObject* get_base(PyObject* self, void*) {
 }
 PyObject* get_retains_grad(PyObject* self, void*) {
   return PyBool_FromLong(raw(self)->grad_fn && raw(self)->extra && raw(self)->extra->retains_grad);
+}
+/// (grad_fn or None, is it out of date?), without renewing it.
+PyObject* get_history(PyObject* self, void*) {
+  return guarded([&]() -> PyObject* {
+    Object node = Object::steal(node_to_python(Node::borrow(raw(self)->grad_fn)));
+    return PyTuple_Pack(2, node.get(), is_stale(self_of(self)) ? Py_True : Py_False);
+  });
+}
+PyObject* get_origin(PyObject* self, void*) {
+  switch (raw(self)->origin) {
+    case Origin::Operator: return PyUnicode_FromString("operator");
+    case Origin::NoGrad: return PyUnicode_FromString("no_grad");
+    case Origin::Detached: return PyUnicode_FromString("detached");
+    case Origin::User: return PyUnicode_FromString("user");
+  }
+  Py_UNREACHABLE();
 }
 PyObject* get_output_nr(PyObject* self, void*) { return PyLong_FromUnsignedLong(raw(self)->output_nr); }
 PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromLongLong(itemsize(raw(self)->dtype)); }
@@ -417,6 +438,9 @@ PyGetSetDef getset[] = {
     {"_version", get_version, nullptr, "How often the memory was written in place.", nullptr},
     {"_base", get_base, nullptr, "The tensor that this one is a view of, or None.", nullptr},
     {"retains_grad", get_retains_grad, nullptr, "Is it a non-leaf whose gradient backward keeps?", nullptr},
+    {"_history", get_history, nullptr, "(grad_fn, is it out of date?) as it stands, without renewing a view's.",
+     nullptr},
+    {"_origin", get_origin, nullptr, "How it came to be, if it does not require grad; see lens/subject.py.", nullptr},
     {"itemsize", get_itemsize, nullptr, "Bytes of an element.", nullptr},
     {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
     {"is_cpu", get_is_cpu, nullptr, nullptr, nullptr},
@@ -494,7 +518,10 @@ PyObject* m_requires_grad_(PyObject* self, PyObject* const* args, Py_ssize_t nar
 }
 PyObject* m_retain_grad(PyObject* self, PyObject*) {
   return guarded([&] {
-    retain_grad(self_of(self));
+    Tensor t = self_of(self);
+    if (!requires_grad(t))
+      fail(ErrorKind::Runtime, "can't retain_grad on Tensor that has requires_grad=False.", why_no_grad(t));
+    retain_grad(t);
     return Py_NewRef(Py_None);
   });
 }
@@ -521,10 +548,8 @@ Object new_hook_dict() { return Object::steal(call_python("collections", "Ordere
 PyObject* m_register_hook(PyObject* self, PyObject* hook) {
   return guarded([&] {
     Tensor t = self_of(self);
-    check(requires_grad(t), "cannot register a hook on a tensor that doesn't require gradient. It was ",
-          is_inexact(t.dtype()) ? "made under no_grad, detached, or computed from tensors that do not require grad."
-                                : "made with an "
-                                  "integer dtype.");
+    if (!requires_grad(t))
+      fail(ErrorKind::Runtime, "cannot register a hook on a tensor that doesn't require gradient.", why_no_grad(t));
     Node node = grad_fn(t);
     TensorExtra& extra = extra_of(t);
     if (!extra.hooks) {
@@ -537,7 +562,8 @@ PyObject* m_register_hook(PyObject* self, PyObject* hook) {
 PyObject* m_register_post_accumulate_grad_hook(PyObject* self, PyObject* hook) {
   return guarded([&] {
     Tensor t = self_of(self);
-    check(requires_grad(t), "cannot register a hook on a tensor that doesn't require gradient");
+    if (!requires_grad(t))
+      fail(ErrorKind::Runtime, "cannot register a hook on a tensor that doesn't require gradient.", why_no_grad(t));
     check(is_leaf(t), "post accumulate grad hooks cannot be registered on non-leaf tensors; this one was made by ",
           t->grad_fn ? t->grad_fn->name : "");
     TensorExtra& extra = extra_of(t);
@@ -593,6 +619,7 @@ PyObject* m_make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
     check_type(PyType_Check(cls) && is_tensor(data),
                "_make_subclass(cls, data, require_grad=False): data must be a Tensor");
     Tensor result = aliased_as(reinterpret_cast<PyTypeObject*>(cls), self_of(data));
+    result->origin = Origin::User;
     set_requires_grad(result, wants_grad);
     return result.release();
   });
@@ -620,7 +647,9 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
       Object made = Object::steal(call_python("leafgrad._core", "tensor", data.get(), named.get()));
       t = self_of(made.get());
     }
-    return type == tensor_type() ? t.release() : make_object(type, t).release();
+    if (type != tensor_type()) t = make_object(type, t);
+    t->origin = Origin::User;
+    return t.release();
   });
 }
 

@@ -10,5 +10,9 @@ void init_tensor_type(PyObject* module);
 void set_slot_operators(const Ops& ops);
 /// Calls module.function(*args, **kwargs); new reference; throws PythonError.
 PyObject* call_python(const char* module, const char* function, PyObject* args, PyObject* kwargs);
+/// Sentences for a message, by a function of lens/messages.py.
+std::string explanation(const char* function, PyObject* args);
+/// Why `t` does not require grad, and what to do: to follow the first sentence of an error.
+std::string why_no_grad(const Tensor& t);
 
 }  // namespace lg

@@ -107,7 +107,7 @@ void grow_storage(Storage* storage, int64_t bytes) {
 
 std::vector<Storage*> live_storages() { return storages.in_use(); }
 
-VersionCounter* new_version() { return new (versions.take()) VersionCounter{1, 0, nullptr}; }
+VersionCounter* new_version() { return new (versions.take()) VersionCounter{1, 0, nullptr, false}; }
 void free_version(VersionCounter* version) noexcept { versions.give(version); }
 
 }  // namespace lg

@@ -15,6 +15,7 @@ struct VersionCounter {
   uint32_t refs;
   uint32_t value;
   const char* writer;  // the operator that wrote last, for messages; static text or null
+  bool in_step;        // did it write in an optimizer's step?
 };
 
 struct Storage {

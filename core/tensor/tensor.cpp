@@ -54,6 +54,7 @@ TensorObject* new_object(PyTypeObject* type) {
   t->wrapped_number = false;
   t->inference = thread_mode.inference;
   t->contiguous = true;
+  t->origin = thread_mode.asked ? Origin::Operator : Origin::NoGrad;
   t->output_nr = 0;
   t->grad_fn = nullptr;
   t->grad = nullptr;
@@ -185,6 +186,7 @@ Tensor make_borrowed(void* data, int64_t storage_bytes, Dims sizes, Dims strides
   t->storage = storage;
   t->version = new_version();
   t->dtype = dtype;
+  t->origin = Origin::User;
   set_geometry(t, std::move(sizes), std::move(strides));
   return Tensor::steal(t);
 }

@@ -21,6 +21,14 @@ struct TensorExtra;
 const Kernels& cpu_kernels();
 const Kernels& meta_kernels();
 
+/// How a tensor that does not require grad came to be.  Only messages and the leaf lens read it.
+enum class Origin : uint8_t {
+  Operator,  // an operator's result while gradients were recorded: no input required any
+  NoGrad,    // made while they were not
+  Detached,  // shares memory with a tensor that required grad
+  User,      // made by a factory, or of data from outside
+};
+
 struct TensorObject {
   PyObject_HEAD PyObject* dict;  // attributes set by the user; made when first needed
   PyObject* weakrefs;
@@ -35,6 +43,7 @@ struct TensorObject {
   bool wrapped_number;          // stands for a Python number: lowest category in type promotion
   bool inference;               // made in inference mode: no version counter, never saved
   bool contiguous;              // row-major without gaps
+  Origin origin;                // for messages
   uint32_t output_nr;           // which output of grad_fn
   NodeObject* grad_fn;          // counted; null on leaves
   TensorObject* grad;           // counted; .grad

@@ -31,13 +31,34 @@ newaxis = None
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from typing import Any
 
-    from . import nn, optim, random, testing, utils
+    from . import lens, nn, optim, random, testing, utils
+    from .lens.check import check
+    from .lens.explain import explain
+    from .lens.finding import LeafWarning
+    from .lens.graph import graph
+    from .lens.memory import memory, memory_diff
+    from .lens.owners import what_keeps
+    from .lens.watch import watch
 
 
-def __getattr__(name: str) -> "ModuleType":
+_LENS = {  # public name: the module of leafgrad.lens that gives it
+    "check": "check",
+    "explain": "explain",
+    "graph": "graph",
+    "memory": "memory",
+    "memory_diff": "memory",
+    "LeafWarning": "finding",
+    "watch": "watch",
+    "what_keeps": "owners",
+}
+
+
+def __getattr__(name: str) -> "Any":
     """Import a subpackage when it is first asked for: a program that only computes need not wait for layers."""
-    if name in ("_C", "nn", "optim", "random", "testing", "utils"):
+    if name in ("_C", "lens", "nn", "optim", "random", "testing", "utils"):
         return import_module(f"{__name__}.{name}")
+    if name in _LENS:
+        return getattr(import_module(f"{__name__}.lens.{_LENS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,6 +18,8 @@ from leafgrad._tensor import tensor_method
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from leafgrad.lens.trace import Trace
+
 __all__ = [
     "adjoint",
     "allclose",
@@ -386,8 +388,12 @@ def diff(
 
 
 @tensor_method
-def trace(input: Tensor) -> Tensor:
-    """Sum of a matrix's diagonal."""
+def trace(input: Tensor | None = None) -> Tensor | Trace:
+    """Sum of a matrix's diagonal. Without one, ``with leafgrad.trace():`` records lines and memory: see `Trace`."""
+    if input is None:
+        from leafgrad.lens.trace import Trace
+
+        return Trace()
     if input.dim() != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.dim()}")
     return input.diagonal().sum()

@@ -104,12 +104,14 @@ def _set_state(t: Tensor, state: Any) -> None:
 
 
 def _not_a_leaf(t: Tensor, memo: dict[Any, Any]) -> str:
+    from .lens.history import made_by, tensor_text
+
     path, root = _path_in_copy(memo)
     where = f"{path} of the {root}" if path else "this tensor"
     return (
         "deepcopy: Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol, and "
-        f"{where} is not one: {str(t.dtype).removeprefix('torch.')} {tuple(t.shape)}, made by "
-        f"{type(t.grad_fn).__name__}. Store its detach() instead, or copy it with clone()."
+        f"{where} is not one: {tensor_text(t)}, made by {made_by(t.grad_fn)}. Store its detach() instead, or copy it "
+        "with clone()."
     )
 
 

@@ -300,6 +300,12 @@ class Tensor:
     def retains_grad(self) -> _bool:
         """Is it a non-leaf whose gradient backward keeps?"""
     @property
+    def _history(self) -> Any:
+        """(grad_fn, is it out of date?) as it stands, without renewing a view's."""
+    @property
+    def _origin(self) -> Any:
+        """How it came to be, if it does not require grad; see lens/subject.py."""
+    @property
     def itemsize(self) -> _int:
         """Bytes of an element."""
     @property
@@ -1595,8 +1601,8 @@ class Tensor:
         """Whether two tensors have the same shape and elements."""
     def diff(self, n: _int = ..., dim: _int = ..., prepend: Tensor | None = ..., append: Tensor | None = ...) -> Tensor:
         """Differences of neighbours along `dim`, `n` times over; `prepend` and `append` are joined to the ends first."""
-    def trace(self) -> Tensor:
-        """Sum of a matrix's diagonal."""
+    def trace(self=...) -> Any:
+        """Sum of a matrix's diagonal. Without one, ``with leafgrad.trace():`` records lines and memory: see `Trace`."""
     def kron(self, other: Tensor) -> Tensor:
         """Kronecker product: each element of `input` times the whole of `other`."""
     def __copy__(self) -> Tensor:
@@ -1747,6 +1753,9 @@ def is_inference_mode_enabled(*args: Any, **kwargs: Any) -> _bool:
     """Is this thread in inference mode?"""
 
 def _set_inference_mode(*args: Any, **kwargs: Any) -> Any: ...
+def _set_in_step(*args: Any, **kwargs: Any) -> Any:
+    """Writes from now on are an optimizer's step's, or no longer; what was so."""
+
 def _run_backward(*args: Any, **kwargs: Any) -> Any:
     """The engine; see autograd.backward and grad."""
 
@@ -1798,6 +1807,9 @@ def get_num_threads(*args: Any, **kwargs: Any) -> Any:
 def set_num_threads(*args: Any, **kwargs: Any) -> Any:
     """Set the number of threads that large operations use, 1 to 64."""
 
+def _instruction_set(*args: Any, **kwargs: Any) -> Any:
+    """Which build of the kernels runs here: baseline, avx2 or avx512."""
+
 def get_default_dtype(*args: Any, **kwargs: Any) -> Any:
     """Dtype that Python floats get."""
 
@@ -1846,8 +1858,17 @@ def _lens_start(*args: Any, **kwargs: Any) -> Any:
 def _lens_stop(*args: Any, **kwargs: Any) -> Any:
     """End it. The places and events stay readable."""
 
-def _lens_events(*args: Any, **kwargs: Any) -> Any:
-    """(kind, ns, buffer, bytes, place, node sequence or -1, node name or None) of each event recorded last."""
+def _lens_change(*args: Any, **kwargs: Any) -> Any:
+    """Go on with another observer, or with recording switched on or off; what was recorded stays."""
+
+def _lens_events(first=0) -> Any:
+    """_lens_events(first=0): (kind, ns, buffer, bytes, place, node sequence or -1, node name or None) of each event recorded since the lens was started, from number `first` on."""
+
+def _lens_buffers(*args: Any, **kwargs: Any) -> Any:
+    """Number in the events of each live storage, by its id."""
+
+def _lens_event_count(*args: Any, **kwargs: Any) -> Any:
+    """Number of events that _lens_events gives."""
 
 def _live_tensors(*args: Any, **kwargs: Any) -> Any:
     """Every tensor that is alive, the core's own aliases too."""
@@ -1856,7 +1877,7 @@ def _live_nodes(*args: Any, **kwargs: Any) -> Any:
     """Every node of every graph that is alive."""
 
 def _live_storages(*args: Any, **kwargs: Any) -> Any:
-    """(id, bytes, is the memory ours?) of every storage in use."""
+    """A list of (id, bytes, is the memory ours?) of every storage in use, and the live bytes at that moment."""
 
 def _version_id(*args: Any, **kwargs: Any) -> Any:
     """A number that tells a tensor's version counter from all others alive."""
@@ -1879,6 +1900,9 @@ def _retained_outputs(*args: Any, **kwargs: Any) -> Any:
 def _place(*args: Any, **kwargs: Any) -> Any:
     """(file, line, function) where a node was recorded or a tensor's memory made, if the lens was on; else None."""
 
+def _made_at(*args: Any, **kwargs: Any) -> Any:
+    """' at file:line' of a node for a message; else how to get to know the line."""
+
 def _disabled_torch_function_impl(*args: Any, **kwargs: Any) -> Any:
     """Runs the function without __torch_function__."""
 
@@ -1887,6 +1911,9 @@ def _set_torch_function_disabled(*args: Any, **kwargs: Any) -> Any:
 
 def _register_parameter(*args: Any, **kwargs: Any) -> Any:
     """Names the subclass whose objects behave as plain tensors."""
+
+def _derivative_formulas(*args: Any, **kwargs: Any) -> Any:
+    """By a node's name, the cotangent of each input as core/pointwise.def writes it."""
 
 def clone(input: Tensor, *, memory_format: Any | None = None) -> Tensor:
     """A copy; recorded."""

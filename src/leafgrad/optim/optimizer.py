@@ -75,8 +75,12 @@ def _evaluate(closure: Callable[[], Any] | None) -> Any:
     """The loss that a step's `closure` computes, with gradients; None without one."""
     if closure is None:
         return None
-    with enable_grad():
-        return closure()
+    in_step = _core._set_in_step(False)  # what the closure writes is the user's
+    try:
+        with enable_grad():
+            return closure()
+    finally:
+        _core._set_in_step(in_step)
 
 
 def _value(x: Any) -> Any:
@@ -119,43 +123,23 @@ def _module_behind(params: Any) -> Any:
     return owner if isinstance(owner, Module) else None
 
 
-def _hidden_in(value: Any) -> str | None:
-    """What `value`, an attribute of a module, keeps from being registered; None if nothing."""
-    from leafgrad.nn.module import Module
-    from leafgrad.nn.parameter import Parameter
-
-    if isinstance(value, Tensor):
-        return "a plain tensor that requires grad: make it an nn.Parameter" if value.requires_grad else None
-    if not isinstance(value, list | tuple | dict):
-        return None
-    inside = list(value.values()) if isinstance(value, dict) else list(value)
-    kind = type(value).__name__
-    ending = "Dict" if isinstance(value, dict) else "List"
-    if any(isinstance(each, Module) for each in inside):
-        return f"a plain {kind} that holds modules: make it an nn.Module{ending}"
-    if any(isinstance(each, Parameter) or (isinstance(each, Tensor) and each.requires_grad) for each in inside):
-        return f"a plain {kind} that holds parameters: make it an nn.Parameter{ending}"
-    return None
-
-
 def _empty_list_message(module: Any) -> str:
+    from leafgrad.lens.hidden import hidden_members
+
     message = "optimizer got an empty parameter list"
     if module is None:
         return message
-    found = [
-        f"{'.'.join(filter(None, (type(module).__name__, path, name)))} is {reason}."
-        for path, child in module.named_modules()
-        for name, value in vars(child).items()
-        if not name.startswith("_") and (reason := _hidden_in(value)) is not None
-    ]
-    return f"{message}: " + (" ".join(found) or f"{type(module).__name__} has no parameters.")
+    name = type(module).__name__
+    found = [f"{name}.{hidden.path} is {hidden.text}." for hidden in hidden_members(module)]
+    return f"{message}: " + (" ".join(found) or f"{name} has no parameters.")
 
 
 def _non_leaf_message(param: Tensor, position: int, group: int) -> str:
+    from leafgrad.lens.history import made_by, tensor_text
+
     return (
-        f"can't optimize a non-leaf Tensor: parameter {position} of group {group}, of shape {tuple(param.shape)}, is "
-        f"the result of {type(param.grad_fn).__name__}. Make it a leaf after all operations: "
-        "tensor.detach().requires_grad_()."
+        f"can't optimize a non-leaf Tensor: parameter {position} of group {group}, {tensor_text(param)}, is the result "
+        f"of {made_by(param.grad_fn)}. Make it a leaf after all operations: tensor.detach().requires_grad_()."
     )
 
 
@@ -173,7 +157,11 @@ def _with_step_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
                         f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {answer}."
                     )
                 args, kwargs = answer
-        result = step(*args, **kwargs)
+        in_step = _core._set_in_step(True)  # so that a write into a saved tensor is called by its name
+        try:
+            result = step(*args, **kwargs)
+        finally:
+            _core._set_in_step(in_step)
         for hook in chain(self._optimizer_step_post_hooks.values(), _global_post_hooks.values()):
             hook(self, args, kwargs)
         return result
