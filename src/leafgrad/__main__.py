@@ -1,4 +1,4 @@
-"""``python -m leafgrad``: see cli.py."""
+"""``python -m leafgrad``: see cli/__init__.py."""
 
 from leafgrad.cli import main
 
