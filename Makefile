@@ -9,14 +9,15 @@ DIST   ?= dist
 # The interpreter to make the environment with; looked for only when there is none yet.
 PYTHON ?= $(or $(shell tools/find-python),$(error no Python to build with))
 
-bin     := $(VENV)/bin
-sources := pyproject.toml CMakeLists.txt README.md LICENSE \
-           $(shell find core src -type f -not -name '*.py[co]' -not -name '.*' 2>/dev/null)
+bin        := $(VENV)/bin
+documented := build/docs/venv
+sources    := pyproject.toml CMakeLists.txt README.md LICENSE \
+              $(shell find core src -type f -not -name '*.py[co]' -not -name '.*' 2>/dev/null)
 # Once `make dev` has installed from the source tree, later steps keep it so.
 editable = $(if $(wildcard $(VENV)/.editable),--editable)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test dev lint lint-python lint-format lint-core lint-types lint-stubs format stubs bench sanitize wheel clean
+.PHONY: help demo test dev docs lint lint-python lint-format lint-core lint-types lint-stubs format stubs bench sanitize wheel clean
 
 help:
 	@echo 'make demo      build, install and run the examples (start here)'
@@ -25,6 +26,7 @@ help:
 	@echo 'make lint      what CI checks of form: ruff, clang-format, mypy, stubs up to date'
 	@echo 'make format    let ruff and clang-format write'
 	@echo 'make stubs     write src/leafgrad/_core.pyi from the built core'
+	@echo 'make docs      the site in build/site, from docs/ and the docstrings'
 	@echo 'make bench     times and memory beside PyTorch;  ARGS="--only tiny"'
 	@echo 'make sanitize  build with AddressSanitizer and UBSan, and run the tests under them'
 	@echo 'make wheel     a wheel in dist/'
@@ -67,6 +69,10 @@ stubs: $(VENV)/.dev
 bench: $(VENV)/.demo
 	$(bin)/python -m benchmarks $(ARGS)
 
+docs: $(documented)/.made
+	NO_MKDOCS_2_WARNING=1 $(documented)/bin/mkdocs build --strict
+	@echo 'Open build/site/index.html.'
+
 wheel: $(VENV)/.made
 	$(bin)/pip wheel --quiet --no-build-isolation --no-deps --wheel-dir $(DIST) .
 
@@ -88,6 +94,13 @@ $(VENV)/.made: pyproject.toml
 $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: $(VENV)/.made $(sources)
 	@echo 'Building the C++ core: a few minutes the first time, seconds later.'
 	$(bin)/pip install --no-build-isolation $(editable) '.[$*]'
+	touch $@
+
+# What builds the site reads the sources, so its environment holds neither leafgrad nor what leafgrad needs.
+$(documented)/.made: pyproject.toml
+	test -x $(documented)/bin/python || $(PYTHON) -m venv $(documented)
+	$(documented)/bin/pip install --quiet --upgrade \
+	  $$($(documented)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])')
 	touch $@
 
 # --- sanitizers ------------------------------------------------------------------------------------------------------

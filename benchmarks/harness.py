@@ -221,7 +221,7 @@ class Worker:
 
 def environment(threads: int) -> dict[str, str]:
     """This process's variables with every library's number of threads fixed."""
-    names = "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LEAFGRAD_NUM_THREADS"
+    names = "OMP_NUM_THREADS", "MKL_NUM_THREADS", "LEAFGRAD_NUM_THREADS"
     return os.environ | dict.fromkeys(names, str(threads))
 
 

@@ -44,8 +44,8 @@ CNN_FLOPS = 2 * 64 * (2 * 32 * 32 * 32 * 3 * 9 + 3 * 16 * 16 * 64 * 32 * 9 + 3 *
     "CNN: conv 3-32, pool, conv 32-64, pool, fc; batch 64 of 32x32; SGD step",
     demand=1.25,
     flops=CNN_FLOPS,
-    # Rounding decides which of two nearly equal neighbours is a pool's maximum.  One such choice moves a gradient: from
-    # float64's, the second convolution's weight is off by 9e-4 of its largest element in PyTorch, by 1.2e-3 in leafgrad.
+    # Rounding decides which of two nearly equal neighbours is a pool's maximum.  One such choice moves a gradient: that
+    # of the second convolution's weight is off from float64's by 9e-4 of its largest element in PyTorch, 1.2e-3 here.
     tolerance=5e-3,
 )
 def cnn(torch):
