@@ -17,6 +17,15 @@ pytestmark = pytest.mark.leafgrad_only
 KEPT = []
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_objects():
+    """Take what earlier tests left behind out of the collector's sight: each step of a search looks at all it sees."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def chains(t, most=20):
     """Each chain as one text, without places."""
     found = torch.what_keeps(t, most)
@@ -32,9 +41,11 @@ def test_a_variable_of_a_running_function_is_named_with_its_line():
 def test_a_global_variable_is_named_with_its_module():
     t = torch.ones(3)
     KEPT.append(t)
+    gc.unfreeze()  # the module was there before the first test
     try:
         assert f"{__name__}.KEPT[0]" in chains(t)
     finally:
+        gc.freeze()
         KEPT.clear()
 
 
