@@ -100,7 +100,7 @@ def surroundings(libraries: list[str], threads: int, rounds: int, limits: Limits
 
 def described(limits: Limits | None) -> str:
     if limits is None:
-        return "limits not measured (no C++ compiler)"
+        return "limits not measured (no row here is held against them, or there is no C++ compiler)"
     read, write, copy = (f"{rate / 1e9:.0f}" for rate in (limits.read, limits.write, limits.copy))
     return f"{read} GB/s read, {write} GB/s written, {copy} GB/s copied, {limits.fma / 1e9:.0f} GFlop/s of FMAs"
 

@@ -6,6 +6,7 @@ comes from a trace (trace.py).  See docs/design/lens_memory.md.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,24 @@ if TYPE_CHECKING:
 _PARTS = ("kind", "operator", "saver", "line")
 
 
-class Memory:
+class _Tables(ABC):
+    """What is shown as tables: as text, and in a notebook."""
+
+    @abstractmethod
+    def tables(self) -> list[Table]:
+        """(title, heads, rows) of each."""
+
+    def __str__(self) -> str:
+        return "\n\n".join(text_table(*each) for each in self.tables())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return "\n".join(html.table(rows, heads, title) for title, heads, rows in self.tables())
+
+
+class Memory(_Tables):
     """All memory of tensors at one moment: what `leafgrad.memory()` gives. ``str()`` is a table.
 
     A buffer that is several things at once counts as the first of: leaf, leaf gradient, retained gradient, saved for
@@ -78,15 +96,6 @@ class Memory:
 
         return what_keeps(t, most)
 
-    def __str__(self) -> str:
-        return "\n\n".join(text_table(*each) for each in self.tables())
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return "\n".join(html.table(rows, heads, title) for title, heads, rows in self.tables())
-
     def to_dict(self) -> dict[str, Any]:
         """All figures under their names; bytes are whole numbers."""
         parts = {f"by_{part}": getattr(self, f"by_{part}") for part in _PARTS}
@@ -133,7 +142,7 @@ class Memory:
         return title, heads, rows
 
 
-class MemoryDiff:
+class MemoryDiff(_Tables):
     """What has changed between two moments: ``after - before``. Figures are gains; a loss is negative.
 
     ``live_bytes``, ``peak_bytes``, ``by_kind``, ``by_operator``, ``by_saver`` and ``by_line`` are as in `Memory`; names
@@ -150,15 +159,6 @@ class MemoryDiff:
         self.by_operator = _gains(before.by_operator, after.by_operator)
         self.by_saver = _gains(before.by_saver, after.by_saver)
         self.by_line = _gains(before.by_line, after.by_line)
-
-    def __str__(self) -> str:
-        return "\n\n".join(text_table(*each) for each in self.tables())
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return "\n".join(html.table(rows, heads, title) for title, heads, rows in self.tables())
 
     def to_dict(self) -> dict[str, Any]:
         """All gains under their names; bytes are whole numbers."""
