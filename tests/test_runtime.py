@@ -215,7 +215,7 @@ def test_a_forked_child_computes_too(two_threads):
     assert os.waitpid(child, 0)[1] == 0
 
 
-@pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
+@pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512", "amx"])
 def test_every_instruction_set_computes_the_same(isa):
     code = (
         "import leafgrad, numpy as np\n"

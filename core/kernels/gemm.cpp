@@ -4,11 +4,11 @@
 #include "kernels/gemm.h"
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 #include <utility>
 
+#include "kernels/amx.h"
 #include "kernels/gemm_pack.h"
+#include "kernels/shared_pack.h"
 #include "kernels/workspace.h"
 
 namespace lg::LG_ISA {
@@ -169,11 +169,6 @@ struct RightPanels {
   }
 };
 
-/// Waits until `done` has come to `all`.  Others work on it: their chunks were begun before this one.
-inline void wait_for(const std::atomic<int64_t>& done, int64_t all) {
-  while (done.load(std::memory_order_acquire) < all) std::this_thread::yield();
-}
-
 int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
 /// How a product is cut for all threads: a in blocks, which are packed first where that helps and shared by all; then
@@ -205,22 +200,15 @@ struct SharedProduct {
   Workspace& b_rooms;
 
   void run(const Cut<T>& cut, int64_t part) {
-    const int64_t packs = a_room ? cut.blocks : 0;
-    std::atomic<int64_t> packed{0};
-    auto task = [&](int64_t number) {
-      if (number < packs) {
-        for (int64_t l = 0; l < k; l += part) left(number, l, part).pack();
-        packed.fetch_add(1, std::memory_order_release);
-        return;
-      }
-      wait_for(packed, packs);
-      number -= packs;
-      const int64_t first = number / cut.across * cut.stretch, j = number % cut.across * cut.strip;
-      multiply(first, std::min(first + cut.stretch, cut.blocks), j, std::min(cut.strip, n - j), part);
-    };
-    parallel_for(packs + cut.across * cut.down, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t number = begin; number < end; ++number) task(number);
-    });
+    pack_and_multiply(
+        a_room ? cut.blocks : 0, cut.across * cut.down,
+        [&](int64_t number) {
+          for (int64_t l = 0; l < k; l += part) left(number, l, part).pack();
+        },
+        [&](int64_t number) {
+          const int64_t first = number / cut.across * cut.stretch, j = number % cut.across * cut.strip;
+          multiply(first, std::min(first + cut.stretch, cut.blocks), j, std::min(cut.strip, n - j), part);
+        });
   }
 
  private:
@@ -279,6 +267,8 @@ void gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<con
 template <class T>
 void shared_gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c,
                  bool accumulate) {
+  if constexpr (std::is_same_v<T, float>)
+    if (tiles_serve(m, n, k)) return tile_gemm(m, n, k, a, b, c, accumulate);
   const int64_t size = sizeof(T), part = part_of(k), terms = std::min(k, 8 * part);
   const bool pack_a = is_awkward(a);
   const int64_t rows = pack_a ? std::min(m, round_up(shared_bytes / (size * terms), Cut<T>::block)) : m;

@@ -2,7 +2,10 @@
 
 namespace lg {
 
-/// Which build of the kernels runs here: "baseline", "avx2" or "avx512".
+/// What the kernels use here: "baseline", "avx2", "avx512", or "amx", which is avx512 and matrix tiles.
 const char* instruction_set();
+
+/// May matrix tiles (AMX) be used?
+bool has_tiles();
 
 }  // namespace lg

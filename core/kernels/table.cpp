@@ -5,6 +5,12 @@
 #include <cstdlib>
 #include <cstring>
 
+#ifdef LEAFGRAD_X86_KERNELS
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "kernels/instruction_set.h"
 
 namespace lg {
@@ -36,6 +42,15 @@ constexpr Kernels avx2_table = KERNELS_OF();
 constexpr Kernels avx512_table = KERNELS_OF();
 #undef X
 
+/// A process has to ask Linux for the tiles' registers, once for all its threads.
+bool ask_for_tiles() {
+  constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24;
+  constexpr long request_permission = 0x1023, tile_data = 18;
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(edx & amx_bf16) || !(edx & amx_tile)) return false;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+
 const Kernels* best_table(const char* at_most) {
   auto may = [&](const char* isa) { return !at_most || std::strcmp(at_most, isa) == 0; };
   __builtin_cpu_init();
@@ -44,8 +59,8 @@ const Kernels* best_table(const char* at_most) {
   bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                 __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                 __builtin_cpu_supports("avx512vl");
-  if (avx512 && may("avx512")) return &avx512_table;
-  if (avx2 && (may("avx2") || may("avx512"))) return &avx2_table;
+  if (avx512 && (may("avx512") || may("amx"))) return &avx512_table;
+  if (avx2 && (may("avx2") || may("avx512") || may("amx"))) return &avx2_table;
   return &baseline_table;
 }
 #else
@@ -60,8 +75,21 @@ const Kernels& cpu_kernels() {
   return table;
 }
 
+bool has_tiles() {
+#ifdef LEAFGRAD_X86_KERNELS
+  static const bool result = [] {
+    const char* at_most = std::getenv("LEAFGRAD_ISA");
+    return &cpu_kernels() == &avx512_table && (!at_most || std::strcmp(at_most, "amx") == 0) && ask_for_tiles();
+  }();
+  return result;
+#else
+  return false;
+#endif
+}
+
 const char* instruction_set() {
 #ifdef LEAFGRAD_X86_KERNELS
+  if (has_tiles()) return "amx";
   if (&cpu_kernels() == &avx512_table) return "avx512";
   if (&cpu_kernels() == &avx2_table) return "avx2";
 #endif
