@@ -36,7 +36,7 @@ constexpr int64_t step_bytes = pieces * pair_bytes;
 constexpr int64_t block = 8 * panel;                       // rows of a that meet a strip of b
 constexpr int64_t most_strip = 8 * panel;                  // columns of b that a thread packs at a time
 constexpr int64_t shared_bytes = 32 << 20;                 // of a that are packed at a time for all threads
-constexpr int64_t least_side = 128, least_work = 1 << 26;  // from which tiles are surely faster
+constexpr int64_t least_side = 128, least_work = 1 << 28;  // from which tiles are faster
 
 constexpr int64_t divide_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
 
