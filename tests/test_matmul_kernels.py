@@ -34,10 +34,11 @@ def matrix(values, transposed, padding):
     return view.t() if transposed else view
 
 
-def assert_within_bound(ours, a, b, dtype):
-    a, b = a.astype("complex128"), b.astype("complex128")
-    bound = 2 * (a.shape[-1] + 4) * UNIT[dtype] * (np.abs(a) @ np.abs(b)) + np.finfo("float32").tiny
-    assert (np.abs(ours.numpy() - a @ b) <= bound).all()
+def product_and_bound(a, b, dtype):
+    """a @ b in double precision, and how far from it a sum of `dtype` may be."""
+    wide = "complex128" if dtype.startswith("complex") else "float64"
+    a, b = a.astype(wide), b.astype(wide)
+    return a @ b, 2 * (a.shape[-1] + 4) * UNIT[dtype] * (np.abs(a) @ np.abs(b)) + np.finfo("float32").tiny
 
 
 @pytest.mark.parametrize("dtype", UNIT)
@@ -46,15 +47,17 @@ def test_every_layout_is_within_the_error_bound_of_a_sum(dtype, padding):
     rng = np.random.default_rng(0)
     for m, n, k in [*SIZES, *(TILED if dtype == "float32" else [])]:
         a, b = numbers(rng, dtype, m, k), numbers(rng, dtype, k, n)
+        exact, bound = product_and_bound(a, b, dtype)
         for left in (False, True):
             for right in (False, True):
-                assert_within_bound(matrix(a, left, padding) @ matrix(b, right, padding), a, b, dtype)
+                ours = matrix(a, left, padding) @ matrix(b, right, padding)
+                assert (np.abs(ours.numpy() - exact) <= bound).all()
 
 
 @pytest.mark.parametrize("dtype", UNIT)
 def test_addition_to_what_is_there(dtype):
     rng = np.random.default_rng(1)
-    for m, n, k in [*SIZES, *TILED]:
+    for m, n, k in [*SIZES, *(TILED if dtype == "float32" else [])]:
         a, b, c = numbers(rng, dtype, m, k), numbers(rng, dtype, k, n), numbers(rng, dtype, m, n)
         ours = torch.from_numpy(c.copy()).addmm_(torch.from_numpy(a), torch.from_numpy(b))
         exact = c.astype("complex128") + a.astype("complex128") @ b.astype("complex128")
@@ -68,7 +71,7 @@ def test_the_number_of_threads_does_not_change_a_bit(dtype):
     rng = np.random.default_rng(2)
     before = torch.get_num_threads()
     try:
-        for m, n, k in [*SIZES, *TILED, (260, 130, 4200), (1100, 70, 90)]:
+        for m, n, k in [*SIZES, *(TILED if dtype == "float32" else []), (260, 130, 4200), (1100, 70, 90)]:
             a, b = numbers(rng, dtype, 3, m, k), numbers(rng, dtype, 3, k, n)
             for left, right in ((a, b), (a[0], b[0]), (a[1].T.copy().T, b[1]), (a[2], b[2].T.copy().T)):
                 results = []
