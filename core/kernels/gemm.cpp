@@ -21,7 +21,7 @@ constexpr int64_t height = 37 * panel_height;
 
 constexpr int64_t most_strip = 4;           // panels of b that a thread packs at a time
 constexpr int64_t shared_bytes = 16 << 20;  // of a that are packed at a time for all threads
-constexpr int64_t near_bytes = 1 << 20;     // of b that stay in the second cache
+constexpr int64_t near_bytes = 1 << 20;     // of a or b that stay in the second cache
 
 /// k in parts of about the same size.
 int64_t part_of(int64_t k) {
@@ -171,16 +171,22 @@ struct RightPanels {
 
 int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
-/// How a product is cut for all threads: a in blocks, which are packed first where that helps and shared by all; then
-/// tasks of a strip of b and a stretch of blocks, each packing its strip for itself.
+/// How a product is cut for all threads: in tasks of a strip of b, which the task packs for itself, and a stretch of
+/// blocks of a.  Those are packed before, for all tasks, or by the task too if b is one strip.
 template <class T>
 struct Cut {
   static constexpr int64_t block = 8 * panel_height;
   int64_t blocks, strip, across, stretch, down;
+  bool alone;  // no two tasks read the same block of a
 
-  Cut(int64_t m, int64_t n) : blocks((m + block - 1) / block) {
+  static int64_t right_bytes(int64_t strip, int64_t part) { return strip * part * int64_t(sizeof(T)); }
+
+  Cut(int64_t m, int64_t n, int64_t part) : blocks((m + block - 1) / block) {
     const int64_t panels = (n + panel_width<T> - 1) / panel_width<T>, threads = num_threads();
-    strip = std::clamp<int64_t>(panels / (8 * threads), 1, most_strip) * panel_width<T>;
+    // Each strip goes through all of a, which only few may do if it does not stay in the second cache.
+    const bool stays = m * part * int64_t(sizeof(T)) < near_bytes;
+    alone = panels <= most_strip;
+    strip = std::clamp<int64_t>(stays && !alone ? panels / (8 * threads) : panels, 1, most_strip) * panel_width<T>;
     across = (n + strip - 1) / strip;
     const int64_t wanted = std::clamp<int64_t>(4 * threads / across, 1, blocks);
     stretch = (blocks + wanted - 1) / wanted;
@@ -195,38 +201,48 @@ struct SharedProduct {
   MatrixView<const T> a, b;
   MatrixView<T> c;
   bool accumulate;
-  T* a_room;  // or null, if a is read where it lies
+  bool pack_a;
+  T* a_room;  // for all of it, or null
   bool direct;
-  Workspace& b_rooms;
+  Workspace& rooms;  // for a strip of b, and a block of a where tasks pack it
 
   void run(const Cut<T>& cut, int64_t part) {
     pack_and_multiply(
         a_room ? cut.blocks : 0, cut.across * cut.down,
         [&](int64_t number) {
-          for (int64_t l = 0; l < k; l += part) left(number, l, part).pack();
+          for (int64_t l = 0; l < k; l += part) shared_left(number, l, part).pack();
         },
         [&](int64_t number) {
           const int64_t first = number / cut.across * cut.stretch, j = number % cut.across * cut.strip;
-          multiply(first, std::min(first + cut.stretch, cut.blocks), j, std::min(cut.strip, n - j), part);
+          multiply(cut, first, std::min(first + cut.stretch, cut.blocks), j, part);
         });
   }
 
  private:
-  /// A block and the part of k that begins with l.
-  LeftPanels<T> left(int64_t number, int64_t l, int64_t part) const {
-    const int64_t i = number * Cut<T>::block, rows = std::min(Cut<T>::block, m - i), terms = std::min(part, k - l);
-    return {{&a.at(i, l), a.row, a.column}, rows, terms, a_room ? a_room + l * m + i * terms : nullptr};
+  /// A block and the part of k that begins with l, packed at `room`.
+  LeftPanels<T> left(int64_t number, int64_t l, int64_t part, T* room) const {
+    const int64_t i = number * Cut<T>::block;
+    return {{&a.at(i, l), a.row, a.column}, std::min(Cut<T>::block, m - i), std::min(part, k - l), room};
   }
-  void multiply(int64_t first, int64_t last, int64_t j, int64_t width, int64_t part) const {
-    const Workspace::Piece room(b_rooms);
+  LeftPanels<T> shared_left(int64_t number, int64_t l, int64_t part) const {
+    const int64_t i = number * Cut<T>::block, terms = std::min(part, k - l);
+    return left(number, l, part, a_room ? a_room + l * m + i * terms : nullptr);
+  }
+  void multiply(const Cut<T>& cut, int64_t first, int64_t last, int64_t j, int64_t part) const {
+    const Workspace::Piece room(rooms);
+    const int64_t width = std::min(cut.strip, n - j);
+    T* own_room = pack_a && !a_room ? room.as<T>(Cut<T>::right_bytes(cut.strip, part)) : nullptr;
     for (int64_t l = 0; l < k; l += part) {
       const RightPanels<T> right{
           {&b.at(l, j), b.row, b.column}, width, std::min(part, k - l), direct, room.as<Real<T>>()};
       for (int64_t x = 0; x < width; x += panel_width<T>) right.pack(x);
-      for (int64_t number = first; number < last; ++number)
+      for (int64_t number = first; number < last; ++number) {
+        const LeftPanels<T> block = own_room ? left(number, l, part, own_room) : shared_left(number, l, part);
+        if (own_room) block.pack();
         multiply_block<T>(
-            left(number, l, part), width, [&](int64_t x) { return right.at(x); },
-            {&c.at(number * Cut<T>::block, j), c.row, 1}, accumulate || l > 0);
+            block, width, [&](int64_t x) { return right.at(x); }, {&c.at(number * Cut<T>::block, j), c.row, 1},
+            accumulate || l > 0);
+      }
     }
   }
 };
@@ -270,11 +286,12 @@ void shared_gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixV
   if constexpr (std::is_same_v<T, float>)
     if (tiles_serve(m, n, k)) return tile_gemm(m, n, k, a, b, c, accumulate);
   const int64_t size = sizeof(T), part = part_of(k), terms = std::min(k, 8 * part);
-  const bool pack_a = is_awkward(a);
-  const int64_t rows = pack_a ? std::min(m, round_up(shared_bytes / (size * terms), Cut<T>::block)) : m;
-  const Cut<T> cut(rows, n);
-  Scratch a_room(pack_a ? size_t(rows * terms * size) : 0);
-  Workspace b_rooms(cut.strip * part * size, cut.across * cut.down);
+  const bool pack_a = is_awkward(a), pack_before = pack_a && !Cut<T>(m, n, part).alone;
+  const int64_t rows = pack_before ? std::min(m, round_up(shared_bytes / (size * terms), Cut<T>::block)) : m;
+  const Cut<T> cut(rows, n, part);
+  Scratch a_room(pack_before ? size_t(rows * terms * size) : 0);
+  const int64_t own_bytes = pack_a && !pack_before ? Cut<T>::block * part * size : 0;
+  Workspace rooms(Cut<T>::right_bytes(cut.strip, part) + own_bytes, cut.across * cut.down);
   for (int64_t l = 0; l < k; l += terms)
     for (int64_t i = 0; i < m; i += rows) {
       const int64_t count = std::min(rows, m - i);
@@ -285,10 +302,11 @@ void shared_gemm(int64_t m, int64_t n, int64_t k, MatrixView<const T> a, MatrixV
                        {&b.at(l, 0), b.row, b.column},
                        {&c.at(i, 0), c.row, 1},
                        accumulate || l > 0,
-                       pack_a ? a_room.as<T>() : nullptr,
+                       pack_a,
+                       pack_before ? a_room.as<T>() : nullptr,
                        is_direct(m, k, b),
-                       b_rooms}
-          .run(Cut<T>(count, n), part);
+                       rooms}
+          .run(Cut<T>(count, n, part), part);
     }
 }
 

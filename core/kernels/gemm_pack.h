@@ -60,23 +60,17 @@ inline void pack_transposed(T* to, int64_t to_row, const T* from, int64_t from_r
     for (int64_t i = squares; i < rows; ++i) to[i * to_row + j] = from[i + j * from_row];
 }
 
-/// to[l * count + r] = a[r, l] for `count` rows and k columns.
+/// A column of a panel of a, `count` consecutive numbers.
 template <class T>
-void pack_rows(MatrixView<const T> a, int count, int64_t k, T* to) {
-  if (a.row != 1) return pack_transposed(to, count, a.data, a.row, k, count);
+inline void copy_column(const T* from, int count, T* to) {
   constexpr int half = move_bytes / int(sizeof(T));
-  for (int64_t l = 0; l < k; ++l) {
-    const T* from = a.data + l * a.column;
-    __builtin_prefetch(from + ahead * a.column);
-    if (!is_complex_v<T> && count >= half && count <= 2 * half) {  // two vectors that overlap
-      if constexpr (!is_complex_v<T>) {
-        store_vector(to + l * count, load_vector<T, move_bytes>(from));
-        store_vector(to + l * count + count - half, load_vector<T, move_bytes>(from + count - half));
-      }
-    } else {
-      std::copy_n(from, count, to + l * count);
+  if constexpr (!is_complex_v<T>)
+    if (count >= half && count <= 2 * half) {  // two vectors that overlap
+      store_vector(to, load_vector<T, move_bytes>(from));
+      store_vector(to + count - half, load_vector<T, move_bytes>(from + count - half));
+      return;
     }
-  }
+  std::copy_n(from, count, to);
 }
 
 /// A panel of b: k rows of `width` columns, zeros beyond.
@@ -124,18 +118,31 @@ struct LeftPanels {
   int64_t m, k;
   T* packed;  // room for m * k, or null
 
+  /// Panel by panel, or, where columns are consecutive, all panels at once, so that each line is read once.
   void pack() const {
     if (!packed) return;
-    for (int64_t i = 0; i < m;) {
-      const int count = next_panel(m - i);
-      pack_rows<T>({&a.at(i, 0), a.row, a.column}, count, k, packed + i * k);
-      i += count;
+    if (a.row != 1)
+      return each_panel(
+          [&](int64_t i, int count) { pack_transposed(packed + i * k, count, &a.at(i, 0), a.row, k, count); });
+    for (int64_t l = 0; l < k; ++l) {
+      for (int64_t i = 0; i < m; i += 64 / int64_t(sizeof(T))) __builtin_prefetch(&a.at(i, l) + ahead * a.column);
+      each_panel([&](int64_t i, int count) { copy_column(&a.at(i, l), count, packed + i * k + l * count); });
     }
   }
   /// The panel of `count` rows that begins with row i.
   MatrixView<const T> at(int64_t i, int count) const {
     if (packed) return {packed + i * k, 1, count};
     return {&a.at(i, 0), a.row, a.column};
+  }
+
+ private:
+  template <class F>
+  void each_panel(F f) const {
+    for (int64_t i = 0; i < m;) {
+      const int count = next_panel(m - i);
+      f(i, count);
+      i += count;
+    }
   }
 };
 
