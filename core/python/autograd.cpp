@@ -16,13 +16,6 @@ using namespace binding;
 
 namespace {
 
-template <class F>
-PyObject* guarded(F&& body) {
-  try {
-    return body();
-  } catch (...) { return raise_current(); }
-}
-
 PyObject* is_grad_enabled(PyObject*, PyObject*) { return PyBool_FromLong(thread_mode.grad); }
 PyObject* set_grad_enabled(PyObject*, PyObject* on) {
   if (!PyBool_Check(on)) {

@@ -93,7 +93,7 @@ PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   PyObject* index = Py_None;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O", const_cast<char**>(names), &kind, &index)) return nullptr;
   if (Py_TYPE(kind) == &device_type) return Py_NewRef(kind);
-  try {
+  return guarded([&] {
     check_type(PyUnicode_Check(kind), "device(): argument 'type' must be str, not ", Py_TYPE(kind)->tp_name);
     int from_text;
     Device d = parse_device(PyUnicode_AsUTF8(kind), &from_text);
@@ -102,7 +102,7 @@ PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
       from_text = int(integer_from_python(index));
     }
     return make_device(d, from_text);
-  } catch (...) { return raise_current(); }
+  });
 }
 PyObject* device_repr(PyObject* self) {
   auto* d = reinterpret_cast<DeviceObject*>(self);

@@ -89,6 +89,25 @@ Tensor wrapped_number(PyObject* number);  // 0-dim, wrapped_number set
 /// Sets the Python exception for the C++ exception in flight; returns null.
 PyObject* raise_current() noexcept;
 
+/// body(), or null with its C++ exception turned into Python's.
+template <class F>
+PyObject* guarded(F&& body) {
+  try {
+    return body();
+  } catch (...) { return raise_current(); }
+}
+/// The same for slots that answer 0 or -1.
+template <class F>
+int guarded_int(F&& body) {
+  try {
+    body();
+    return 0;
+  } catch (...) {
+    raise_current();
+    return -1;
+  }
+}
+
 /// `result` itself, after the lens has seen it; null stays null.
 inline PyObject* seen(const char* op, PyObject* result, std::span<PyObject* const> inputs) {
   if (lens && result) [[unlikely]]

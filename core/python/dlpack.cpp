@@ -215,7 +215,7 @@ Object capsule_of(PyObject* producer) {
 }
 
 PyObject* py_from_dlpack(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded_call([&] {
+  return guarded([&] {
     static const char* const names[] = {"ext_tensor", "device", "copy"};
     PyObject* values[3];
     parse_arguments("from_dlpack", names, 3, 1, 1, args, nargs, kwnames, values);
@@ -226,7 +226,7 @@ PyObject* py_from_dlpack(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyO
 }
 
 PyObject* py_to_dlpack(PyObject*, PyObject* tensor) {
-  return guarded_call([&] {
+  return guarded([&] {
     check_type(is_tensor(tensor), "to_dlpack: expected a tensor, got ", Py_TYPE(tensor)->tp_name);
     return to_dlpack(as_tensor_handle(tensor), false, false);
   });
@@ -246,7 +246,7 @@ Tensor from_dlpack(PyObject* object, std::optional<Device> device, std::optional
 }
 
 PyObject* tensor_dlpack(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded_call([&] {
+  return guarded([&] {
     static const char* const names[] = {"stream", "max_version", "dl_device", "copy"};
     PyObject* values[4];
     parse_arguments("__dlpack__", names, 4, 0, 0, args, nargs, kwnames, values);
@@ -260,7 +260,7 @@ PyObject* tensor_dlpack(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
 }
 
 PyObject* tensor_dlpack_device(PyObject* self, PyObject*) {
-  return guarded_call([&] {
+  return guarded([&] {
     check_value(!as_tensor_handle(self).is_meta(), "Unknown device type meta for Dlpack");
     return Py_BuildValue("(ii)", int(cpu_device), 0);
   });

@@ -31,13 +31,6 @@ NodeObject* raw(PyObject* self) { return reinterpret_cast<NodeObject*>(self); }
 FunctionData& data(NodeObject* node) { return *static_cast<FunctionData*>(node->closure); }
 FunctionData& data(PyObject* self) { return data(raw(self)); }
 
-template <class F>
-PyObject* guarded(F&& body) {
-  try {
-    return body();
-  } catch (...) { return raise_current(); }
-}
-
 bool contains(const Object& tuple, PyObject* item) {
   if (!tuple) return false;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple.get()); ++i)

@@ -17,13 +17,6 @@ struct GeneratorObject {
 PyTypeObject* generator_type = nullptr;
 PyObject* default_object = nullptr;
 
-template <class F>
-PyObject* guarded(F&& body) {
-  try {
-    return body();
-  } catch (...) { return raise_current(); }
-}
-
 Generator& generator_of(PyObject* self) { return *reinterpret_cast<GeneratorObject*>(self)->generator; }
 
 PyObject* make_generator(Generator* generator, bool is_default) {

@@ -24,13 +24,6 @@ using namespace binding;
 
 namespace {
 
-template <class F>
-PyObject* guarded(F&& body) {
-  try {
-    return body();
-  } catch (...) { return raise_current(); }
-}
-
 Object checked(PyObject* made) {
   if (!made) throw PythonError();
   return Object::steal(made);

@@ -20,13 +20,6 @@ namespace {
 
 NodeObject* raw(PyObject* self) { return reinterpret_cast<NodeObject*>(self); }
 
-template <class F>
-PyObject* guarded(F&& body) {
-  try {
-    return body();
-  } catch (...) { return raise_current(); }
-}
-
 /// As PyTorch says it: two nodes of the engine carry their namespace, operators do not.
 PyObject* node_name(PyObject* self, PyObject*) {
   bool engine = raw(self)->kind == NodeKind::Accumulate || !std::strcmp(raw(self)->name, "CopySlices");

@@ -245,7 +245,7 @@ PyObject* to_ndarray_checked(PyObject* self) {
 // ---- methods
 
 PyObject* method_numpy(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded_call([&] {
+  return guarded([&] {
     static const char* const names[] = {"force"};
     PyObject* values[1];
     parse_arguments("numpy", names, 1, 0, 0, args, nargs, kwnames, values);
@@ -256,7 +256,7 @@ PyObject* method_numpy(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
 
 /// NumPy's protocol: __array__(dtype=None, copy=None).
 PyObject* method_array(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded_call([&]() -> PyObject* {
+  return guarded([&]() -> PyObject* {
     static const char* const names[] = {"dtype", "copy"};
     PyObject* values[2];
     parse_arguments("__array__", names, 2, 2, 0, args, nargs, kwnames, values);
@@ -279,18 +279,18 @@ PyObject* method_array(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
 
 /// What a NumPy function made of a tensor becomes a tensor again.
 PyObject* method_array_wrap(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
-  return guarded_call([&] {
+  return guarded([&] {
     check_type(nargs >= 1 && is_ndarray(args[0]), "__array_wrap__: expected an array");
     return tensor_over_buffer(args[0]).release();
   });
 }
 
 PyObject* method_tolist(PyObject* self, PyObject*) {
-  return guarded_call([&] { return to_list(as_tensor_handle(self)); });
+  return guarded([&] { return to_list(as_tensor_handle(self)); });
 }
 
 PyObject* method_item(PyObject* self, PyObject*) {
-  return guarded_call([&] {
+  return guarded([&] {
     Tensor t = as_tensor_handle(self);
     check(!t.is_meta(), "Tensor.item() cannot be called on meta tensors");
     return scalar_to_python(item_of(t));
@@ -346,7 +346,7 @@ Tensor new_tensor_of(PyObject* data, std::optional<DType> dtype, std::optional<D
 }
 
 PyObject* tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded_call([&] {
+  return guarded([&] {
     static const char* const names[] = {"data", "dtype", "device", "requires_grad", "pin_memory"};
     PyObject* values[5];
     parse_arguments("tensor", names, 5, 1, 1, args, nargs, kwnames, values);
@@ -356,7 +356,7 @@ PyObject* tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* k
 }
 
 PyObject* method_new_tensor(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded_call([&] {
+  return guarded([&] {
     static const char* const names[] = {"data", "dtype", "device", "requires_grad"};
     PyObject* values[4];
     parse_arguments("new_tensor", names, 4, 1, 1, args, nargs, kwnames, values);
@@ -369,7 +369,7 @@ PyObject* method_new_tensor(PyObject* self, PyObject* const* args, Py_ssize_t na
 
 /// Without a copy where dtype and device allow it.
 PyObject* as_tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded_call([&] {
+  return guarded([&] {
     static const char* const names[] = {"data", "dtype", "device"};
     PyObject* values[3];
     parse_arguments("as_tensor", names, 3, 3, 1, args, nargs, kwnames, values);
@@ -383,7 +383,7 @@ PyObject* as_tensor(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject
 }
 
 PyObject* from_numpy(PyObject*, PyObject* array) {
-  return guarded_call([&] {
+  return guarded([&] {
     check_type(is_ndarray(array), "expected np.ndarray (got ", Py_TYPE(array)->tp_name, ")");
     return tensor_over_buffer(array).release();
   });
@@ -415,7 +415,7 @@ Tensor over_bytes(PyObject* object, DType dtype, int64_t count, int64_t offset) 
 }
 
 PyObject* frombuffer(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded_call([&] {
+  return guarded([&] {
     static const char* const names[] = {"buffer", "dtype", "count", "offset", "requires_grad"};
     PyObject* values[5];
     parse_arguments("frombuffer", names, 5, 1, 1, args, nargs, kwnames, values);
@@ -440,7 +440,7 @@ Tensor shared_tensor(PyObject* object, std::optional<DType> dtype) {
 }
 
 PyObject* asarray(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded_call([&] {
+  return guarded([&] {
     static const char* const names[] = {"obj", "dtype", "device", "copy", "requires_grad"};
     PyObject* values[5];
     parse_arguments("asarray", names, 5, 1, 1, args, nargs, kwnames, values);

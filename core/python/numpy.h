@@ -53,11 +53,4 @@ std::optional<DType> optional_dtype(const char* function, PyObject* object);
 std::optional<Device> optional_device(const char* function, PyObject* object);
 bool optional_bool(const char* function, const char* name, PyObject* object, bool fallback);
 
-template <class F>
-PyObject* guarded_call(F&& body) {
-  try {
-    return body();
-  } catch (...) { return binding::raise_current(); }
-}
-
 }  // namespace lg

@@ -12,13 +12,6 @@ using namespace binding;
 
 namespace {
 
-template <class F>
-PyObject* guarded(F&& body) {
-  try {
-    return body();
-  } catch (...) { return raise_current(); }
-}
-
 PyObject* py_memory_stats(PyObject*, PyObject*) {
   MemoryStats s = memory_stats();
   return Py_BuildValue("{s:L,s:L,s:L,s:L,s:L}", "live_bytes", s.live_bytes, "peak_bytes", s.peak_bytes, "cached_bytes",

@@ -38,7 +38,7 @@ PyObject* storage_nbytes(PyObject* self, PyObject*) { return PyLong_FromLongLong
 PyObject* storage_resizable(PyObject* self, PyObject*) { return PyBool_FromLong(storage_of(self)->resizable); }
 
 PyObject* storage_resize(PyObject* self, PyObject* size) {
-  try {
+  return guarded([&] {
     int64_t bytes = integer_from_python(size);
     Storage* s = storage_of(self);
     // Whatever looks at the storage has been checked against its present end.
@@ -46,14 +46,12 @@ PyObject* storage_resize(PyObject* self, PyObject* size) {
           ": tensors look at its memory. To free it, drop all tensors that share it.");
     if (bytes > s->bytes) grow_storage(s, bytes);
     return Py_NewRef(self);
-  } catch (...) { return raise_current(); }
+  });
 }
 
 PyObject* storage_cdata(PyObject* self, void*) { return PyLong_FromVoidPtr(storage_of(self)); }
 PyObject* storage_device(PyObject* self, void*) {
-  try {
-    return device_to_python(storage_of(self)->device);
-  } catch (...) { return raise_current(); }
+  return guarded([&] { return device_to_python(storage_of(self)->device); });
 }
 
 PyMethodDef storage_methods[] = {

@@ -45,24 +45,6 @@ namespace {
 Tensor self_of(PyObject* self) { return as_tensor_handle(self); }
 TensorObject* raw(PyObject* self) { return reinterpret_cast<TensorObject*>(self); }
 
-/// Runs body, turning C++ exceptions into Python's.
-template <class F>
-PyObject* guarded(F&& body) {
-  try {
-    return body();
-  } catch (...) { return raise_current(); }
-}
-template <class F>
-int guarded_int(F&& body) {
-  try {
-    body();
-    return 0;
-  } catch (...) {
-    raise_current();
-    return -1;
-  }
-}
-
 // ---- number slots
 
 using Binary = Tensor (*)(const Tensor&, const Tensor&);
