@@ -308,3 +308,14 @@ def test_views_of_complex_parts_share_memory_and_gradient():
     assert w.grad.tolist() == [18 + 1j, 36 + 1j]
     with pytest.raises(RuntimeError, match="imag is not implemented for tensors with non-complex dtypes"):
         leafgrad.imag(leafgrad.ones(2))
+
+
+def test_the_gradient_of_a_large_scaled_sum_is_not_written_out():
+    x = leafgrad.ones(100, 50, dtype=leafgrad.float64, requires_grad=True)
+    y = x.exp()
+    gradients = []
+    y.register_hook(gradients.append)
+    (y * 3).sum().backward()
+    assert gradients[0].tolist() == [[3.0] * 50] * 100
+    assert gradients[0].stride() == (0, 0)
+    assert x.grad.stride() == (50, 1) and x.grad.tolist() == (3 * y).tolist()

@@ -1,5 +1,7 @@
 // The pointwise kernel: finds a row's loop for a dtype and runs it over operands of any layout and dtype.
 // Also the loops of the rows with three inputs and more.
+#include <unistd.h>
+
 #include <optional>
 
 #include "kernels/pointwise_loops.h"
@@ -118,6 +120,17 @@ bool run_turned(Row row, DType dtype, const Strided* operands, const int count, 
   return any;
 }
 
+/// The next operator mostly reads the result.  It finds it in the cache if what this one moves takes a part of that
+/// only.
+int64_t cached_bytes() {
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  static const int64_t part = std::max<int64_t>(streamed_bytes, sysconf(_SC_LEVEL3_CACHE_SIZE) / 3);
+  return part;
+#else
+  return streamed_bytes;
+#endif
+}
+
 /// Does the result leave the cache before it is read, and does no input bring its lines in anyway?
 bool is_streamed(const Plan& plan, const Strided* operands, const int count) {
   int64_t moved = 0;
@@ -127,7 +140,7 @@ bool is_streamed(const Plan& plan, const Strided* operands, const int count) {
     moved += elements * itemsize(operands[k].dtype);
     if (k > 0 && plan.data[k] == plan.data[0]) return false;
   }
-  return moved >= streamed_bytes;
+  return moved >= cached_bytes();
 }
 
 void run(Row row, DType dtype, const Strided* operands, const int count) {
@@ -168,7 +181,7 @@ void pointwise(Row row, DType dtype, const Strided* operands) { run(row, dtype, 
 void pointwise_dense(Row row, DType dtype, int64_t n, char* const* data, unsigned constants) {
   const int count = info(row).inputs + 1;
   const DenseLoop loop = find_loop(row, dtype);
-  const bool large = n * itemsize(dtype) * count >= streamed_bytes;
+  const bool large = n * itemsize(dtype) * count >= cached_bytes();
   if (loop && !large && (!constants || n == 1)) {
     if (n <= grain(row)) return loop(data, n);
     parallel_for(n, grain(row), [&](int64_t begin, int64_t end) {

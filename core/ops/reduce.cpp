@@ -5,6 +5,7 @@
 #include "ops/reduce.h"
 #include "kernels/table.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace lg {
@@ -130,7 +131,15 @@ static Reduction unbroadcast(const Tensor& x, const Dims& sizes) {
   return r;
 }
 
+/// Is every element of g the same one, as in the gradient of a sum, and are they too many to write out in no time?
+static bool is_constant(const Tensor& g) {
+  return g.numel() > 4096 && std::all_of(g.strides().begin(), g.strides().end(), [](int64_t s) { return s == 0; });
+}
+
 Tensor slope_of_product(const Tensor& g, const Tensor& b, const Dims& sizes) {
+  if (!grad_enabled() && b->wrapped_number && is_constant(g)) {  // stays one element, which nobody has to write out
+    return expand(as_strided(g, Dims(), Dims()) * conj(b), g.sizes());
+  }
   const bool real = g.dtype() == DType::Float32 || g.dtype() == DType::Float64;
   if (grad_enabled() || !real || b.dtype() != g.dtype() || g.sizes() == sizes || b.sizes() != g.sizes() ||
       b.strides() != g.strides())
