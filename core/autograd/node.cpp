@@ -135,6 +135,11 @@ size_t Needs::size() const { return node_->edges.size(); }
 bool Needs::operator[](size_t i) const {
   return i < node_->edges.size() && node_->edges[i].node && is_wanted(node_, node_->edges[i]);
 }
+bool Needs::watched(size_t i) const {
+  const NodeObject* next = node_->edges[i].node.get();
+  return current_node != node_ || node_->extra || next->extra || next->kind != NodeKind::Operator ||
+         is_backward_limited();
+}
 const Dims& Needs::sizes(size_t i) const {
   const Edge& edge = node_->edges[i];
   return edge.node->outputs[edge.nr].sizes;

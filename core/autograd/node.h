@@ -46,6 +46,7 @@ class Needs {
   bool operator[](size_t i) const;
   size_t size() const;                // number of inputs
   const Dims& sizes(size_t i) const;  // shape of an input that needs one
+  bool watched(size_t i) const;       // may anyone but a rule of ours see its gradient?
 
  private:
   const NodeObject* node_;

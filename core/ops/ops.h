@@ -78,8 +78,8 @@ Tensor tril(const Tensor& x, int64_t diagonal);
 Tensor triu(const Tensor& x, int64_t diagonal);
 /// Sums g over the dimensions along which `sizes` was broadcast to g's shape.
 Tensor sum_to_size(const Tensor& g, const Dims& sizes);
-/// g * conj(b) for an input of `sizes`: summed to these, without the product in memory, or left to the engine to sum.
-Tensor slope_of_product(const Tensor& g, const Tensor& b, const Dims& sizes);
+/// g * conj(b) for that input: summed to its shape, without the product in memory, or left to the engine to sum.
+Tensor slope_of_product(const Tensor& g, const Tensor& b, Needs need, size_t input);
 
 // ---- index.cpp
 Tensor index(const Tensor& x, const Tensors& indices);  // null entries are full slices; integer or bool tensors

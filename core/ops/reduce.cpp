@@ -136,8 +136,9 @@ static bool is_constant(const Tensor& g) {
   return g.numel() > 4096 && std::all_of(g.strides().begin(), g.strides().end(), [](int64_t s) { return s == 0; });
 }
 
-Tensor slope_of_product(const Tensor& g, const Tensor& b, const Dims& sizes) {
-  if (!grad_enabled() && b->wrapped_number && is_constant(g)) {  // stays one element, which nobody has to write out
+Tensor slope_of_product(const Tensor& g, const Tensor& b, Needs need, size_t input) {
+  const Dims& sizes = need.sizes(input);
+  if (!grad_enabled() && b->wrapped_number && is_constant(g) && !need.watched(input)) {  // stays one element
     return expand(as_strided(g, Dims(), Dims()) * conj(b), g.sizes());
   }
   const bool real = g.dtype() == DType::Float32 || g.dtype() == DType::Float64;
