@@ -17,6 +17,28 @@ std::string tuple_text(const Dims& sizes) {
 }
 std::string describe(const Tensor& t) { return text(name(t.dtype()), " ", tuple_text(t.sizes())); }
 
+namespace {
+
+struct FreeExtra {
+  FreeExtra* next;
+};
+FreeExtra* free_extras = nullptr;
+int free_count = 0;
+constexpr int free_limit = 32768;
+
+}  // namespace
+
+void* TensorExtra::operator new(size_t size) {
+  if (!free_extras) return ::operator new(size);
+  --free_count;
+  return std::exchange(free_extras, free_extras->next);
+}
+void TensorExtra::operator delete(void* memory) noexcept {
+  if (free_count == free_limit) return ::operator delete(memory);
+  ++free_count;
+  free_extras = new (memory) FreeExtra{free_extras};
+}
+
 TensorExtra& extra_of(const Tensor& t) {
   if (!t->extra) {
     t->extra = new TensorExtra();
@@ -112,13 +134,14 @@ void set_history(const Tensor& t, const Node& node, uint32_t nr) {
     }
     t->extra->hooks = nullptr;
     if (is_view(t)) t->extra->view_version = t.version();
+  } else {
+    track(t.get());  // with an extra it is
   }
   NodeObject* before = t->grad_fn;
   Py_INCREF(node.py());
   t->grad_fn = node.get();
   t->output_nr = nr;
   t->requires_grad = true;
-  track(t.get());
   if (lens) [[unlikely]]
     lens->recorded(t, node.get());
   Py_XDECREF(reinterpret_cast<PyObject*>(before));
@@ -148,8 +171,7 @@ void detach_in_place(const Tensor& t) {
 
 // ---- views
 
-Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, Creation creation) {
-  Tensor v = make_alias(x, std::move(sizes), std::move(strides), offset);
+static inline Tensor with_base(Tensor v, const Tensor& x, Creation creation) {
   if (x->inference) return v;
   TensorExtra& extra = extra_of(v);
   extra.base = view_base(x);
@@ -165,6 +187,13 @@ Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, Crea
   else
     extra.creation = creation;
   return v;
+}
+
+Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset, Creation creation) {
+  return with_base(make_alias(x, sizes, strides, offset), x, creation);
+}
+Tensor make_part_view(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset, Creation creation) {
+  return with_base(make_part(x, sizes, strides, offset), x, creation);
 }
 
 }  // namespace lg

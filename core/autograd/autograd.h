@@ -20,6 +20,10 @@ struct TensorExtra {
   Object hooks;                       // dict id -> function, of the current grad_fn (tensor hooks)
   Object post_accumulate_hooks;       // dict id -> function
   Object name;
+
+  // Every view has one: recycled as tensors are.
+  static void* operator new(size_t);
+  static void operator delete(void*) noexcept;
 };
 
 TensorExtra& extra_of(const Tensor& t);  // made on first use
@@ -54,7 +58,11 @@ inline Tensor view_base(const Tensor& t) { return t->extra && t->extra->base ? t
 inline bool is_view(const Tensor& t) { return t->extra && bool(t->extra->base); }
 
 /// A view of `x` for differentiation: shares storage and version, knows its base.  The caller records.
-Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, Creation creation = Creation::Default);
+Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset,
+                 Creation creation = Creation::Default);
+/// The same for a part of x's own elements, in any order: nothing to check.
+Tensor make_part_view(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset,
+                      Creation creation = Creation::Default);
 
 /// Records x.copy_(src), which has been done: x, or the base that x is a view of, gets new history.
 void record_copy(const Tensor& x, const Tensor& src);

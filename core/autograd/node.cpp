@@ -17,7 +17,8 @@ constexpr int free_list_limit = 32768;
 PyObject* free_list[free_list_limit];
 int free_count = 0;
 
-thread_local uint64_t next_sequence = 0;
+// initial-exec: one load per access, as with thread_mode.
+thread_local uint64_t next_sequence __attribute__((tls_model("initial-exec"))) = 0;
 constexpr uint64_t accumulate_sequence = UINT64_MAX;
 
 void tell_released(NodeObject* n) {
@@ -52,7 +53,7 @@ void destroy(NodeObject* n) {
 }
 
 // Destroying a node drops its edges, which may destroy the next node, a million deep: they wait here for their turn.
-thread_local std::vector<NodeObject*>* dying = nullptr;
+thread_local std::vector<NodeObject*>* dying __attribute__((tls_model("initial-exec"))) = nullptr;
 
 }  // namespace
 

@@ -83,7 +83,7 @@ struct NodeObject {
   Grads (*apply)(NodeObject*, Grads&);
   void (*destroy)(void*);  // destructor of the closure; null if trivial
   void* closure;           // inline_closure or heap
-  alignas(16) unsigned char inline_closure[64];
+  alignas(16) unsigned char inline_closure[80];
 };
 
 /// What few nodes have.

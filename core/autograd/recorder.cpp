@@ -14,7 +14,7 @@ void Recorder::start(const char* name, std::span<const Tensor> outputs, std::spa
   node_ = make_node(name);
   for (const Tensor& x : inputs) {
     if (x)
-      node_->edges.push_back(gradient_edge(x));
+      node_->edges.emplace_back(gradient_edge(x));
     else
       node_->edges.emplace_back();
   }
@@ -25,8 +25,8 @@ void Recorder::start(const char* name, std::span<const Tensor> outputs, std::spa
       meta.dtype = y.dtype();
       meta.device = y.device();
     }
-    outputs_.push_back(y);
   }
+  outputs_ = outputs;
 }
 
 void Recorder::attach() {

@@ -110,7 +110,7 @@ class Recorder {
   static const Grads& with_zeros(NodeObject* node, Grads& gs);
 
   Node node_;
-  Tensors outputs_;
+  std::span<const Tensor> outputs_;  // the caller's, who keeps them
 };
 
 }  // namespace lg

@@ -24,14 +24,14 @@ static Tensor embed(const char* name, const Tensor& g, const Dims& sizes, View v
 
 // ---- views that only regroup dimensions: the rule is a reshape
 
-static Tensor reshaped_view(const char* name, const Tensor& x, Dims sizes, Dims strides) {
-  Tensor y = make_view(x, std::move(sizes), std::move(strides), x.offset());
+static Tensor reshaped_view(const char* name, const Tensor& x, const Dims& sizes, const Dims& strides) {
+  Tensor y = make_view(x, sizes, strides, x.offset());
   if (Recorder record{name, y, x}) record.vjp([sizes = x.sizes()](const Tensor& g) { return reshape(g, sizes); });
   return y;
 }
 
 Tensor alias(const Tensor& x) {
-  Tensor y = make_view(x, x.sizes(), x.strides(), x.offset());
+  Tensor y = make_part_view(x, x.sizes(), x.strides(), x.offset());
   if (Recorder record{"AliasBackward0", y, x}) record.vjp([](const Tensor& g) { return g; });
   return y;
 }
@@ -42,14 +42,13 @@ Tensor view(const Tensor& x, const Dims& size) {
         "view: view size is not compatible with input tensor's size and "
         "stride (at least one dimension spans across two contiguous subspaces): ",
         x.sizes(), " with strides ", x.strides(), " as ", sizes, ". Use .reshape(...) instead.");
-  return reshaped_view("ViewBackward0", x, std::move(sizes), std::move(strides));
+  return reshaped_view("ViewBackward0", x, sizes, strides);
 }
 
 Tensor reshape(const Tensor& x, const Dims& size) {
   Dims sizes = infer_size("reshape", size, x.numel()), strides;
   if (view_strides(x.sizes(), x.strides(), sizes, &strides))
-    return reshaped_view(x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0", x, std::move(sizes),
-                         std::move(strides));
+    return reshaped_view(x.is_contiguous() ? "ViewBackward0" : "ReshapeAliasBackward0", x, sizes, strides);
   Tensor dense = clone(x), y;
   dense = contiguous(dense);
   // A view in memory, but nobody else can see the copy: no view for autograd.
@@ -94,7 +93,7 @@ static Tensor squeezed(const char* name, const Tensor& x, const Dims& drop) {
     sizes.push_back(x.size(i));
     strides.push_back(x.stride(i));
   }
-  return reshaped_view(name, x, std::move(sizes), std::move(strides));
+  return reshaped_view(name, x, sizes, strides);
 }
 Tensor squeeze(const Tensor& x) { return squeezed("SqueezeBackward0", x, wrap_dims("squeeze", {}, x.dim())); }
 Tensor squeeze(const Tensor& x, const Dims& dims) {
@@ -107,7 +106,7 @@ Tensor unsqueeze(const Tensor& x, int64_t dim) {
   int64_t stride = dim < x.dim() ? x.size(dim) * x.stride(dim) : 1;
   sizes.insert(dim, 1);
   strides.insert(dim, stride);
-  Tensor y = make_view(x, std::move(sizes), std::move(strides), x.offset());
+  Tensor y = make_view(x, sizes, strides, x.offset());
   if (Recorder record{"UnsqueezeBackward0", y, x}) record.vjp([dim](const Tensor& g) { return squeeze(g, {dim}); });
   return y;
 }
@@ -132,7 +131,7 @@ Tensor expand(const Tensor& x, const Dims& size) {
     strides[i] = i < shift || have != sizes[i] ? 0 : x.stride(i - shift);
   }
   // Leading dimensions of size 1 keep strides as PyTorch gives them.
-  Tensor y = make_view(x, std::move(sizes), std::move(strides), x.offset());
+  Tensor y = make_view(x, sizes, strides, x.offset());
   // The engine sums over what was broadcast.
   if (Recorder record{"ExpandBackward0", y, x}) record.vjp([](const Tensor& g) { return g; });
   return y;
@@ -144,7 +143,7 @@ static Tensor permuted(const Tensor& x, const Dims& dims) {
     sizes.push_back(x.size(d));
     strides.push_back(x.stride(d));
   }
-  return make_view(x, std::move(sizes), std::move(strides), x.offset());
+  return make_view(x, sizes, strides, x.offset());
 }
 Tensor permute(const Tensor& x, const Dims& dims) {
   check(dims.size() == x.dim(),
@@ -169,7 +168,7 @@ static Tensor swapped(const char* name, const Tensor& x, int64_t a, int64_t b) {
     std::swap(sizes[a], sizes[b]);
     std::swap(strides[a], strides[b]);
   }
-  Tensor y = make_view(x, std::move(sizes), std::move(strides), x.offset());
+  Tensor y = make_part_view(x, sizes, strides, x.offset());
   if (Recorder record{name, y, x}) record.vjp([a, b](const Tensor& g) { return transpose(g, a, b); });
   return y;
 }
@@ -223,7 +222,7 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   int64_t offset = x.offset() + index * strides[dim];
   sizes.erase(dim);
   strides.erase(dim);
-  Tensor y = make_view(x, std::move(sizes), std::move(strides), offset);
+  Tensor y = make_part_view(x, sizes, strides, offset);
   if (Recorder record{"SelectBackward0", y, x})
     record.vjp([sizes = x.sizes(), dim = int32_t(dim), index](const Tensor& g) {
       return embed("SelectBackwardBackward0", g, sizes,
@@ -244,7 +243,7 @@ Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start, std::op
   sizes[dim] = (to - from) / step + ((to - from) % step != 0);
   // A stride past 2**63 can only be that of a single element.
   if (__builtin_mul_overflow(strides[dim], step, &strides[dim])) strides[dim] = x.stride(dim);
-  Tensor y = make_view(x, std::move(sizes), std::move(strides), offset);
+  Tensor y = make_part_view(x, sizes, strides, offset);
   if (Recorder record{"SliceBackward0", y, x})
     record.vjp([sizes = x.sizes(), dim, from, to, step](const Tensor& g) {
       return embed("SliceBackwardBackward0", g, sizes, [=](const Tensor& t) { return slice(t, dim, from, to, step); });
@@ -280,7 +279,7 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   }
   sizes.push_back(length);
   strides.push_back(x.stride(a) + x.stride(b));
-  Tensor y = make_view(x, std::move(sizes), std::move(strides), start);
+  Tensor y = make_part_view(x, sizes, strides, start);
   if (Recorder record{"DiagonalBackward0", y, x})
     record.vjp([sizes = x.sizes(), offset, a, b](const Tensor& g) {
       return embed("DiagonalBackwardBackward0", g, sizes, [=](const Tensor& t) { return diagonal(t, offset, a, b); });
@@ -403,7 +402,7 @@ static Tensor view_dtype(const Tensor& x, DType dtype) {
     offset = scale(offset, "self.storage_offset()");
     for (int64_t i = 0; i < last; ++i) strides[i] = scale(strides[i], "self.stride()");
   }
-  Tensor y = make_view(x, x.sizes(), x.strides(), x.offset());
+  Tensor y = make_part_view(x, x.sizes(), x.strides(), x.offset());
   y->dtype = dtype;
   y->offset = offset;
   set_geometry(y.get(), std::move(sizes), std::move(strides));
@@ -418,7 +417,7 @@ static Tensors split_views(const char* name, const Tensor& x, const Dims& sizes,
   for (int64_t n : sizes) {
     Dims part = x.sizes();
     part[dim] = n;
-    ys.push_back(make_view(x, std::move(part), x.strides(), x.offset() + start * x.stride(dim), Creation::MultiOutput));
+    ys.push_back(make_part_view(x, part, x.strides(), x.offset() + start * x.stride(dim), Creation::MultiOutput));
     start += n;
   }
   if (Recorder record(name, ys, {&x, 1}); record)
@@ -474,7 +473,7 @@ Tensors unbind(const Tensor& x, int64_t dim) {
   strides.erase(dim);
   Tensors ys;
   for (int64_t i = 0; i < x.size(dim); ++i)
-    ys.push_back(make_view(x, sizes, strides, x.offset() + i * x.stride(dim), Creation::MultiOutput));
+    ys.push_back(make_part_view(x, sizes, strides, x.offset() + i * x.stride(dim), Creation::MultiOutput));
   if (ys.empty()) return ys;
   if (Recorder record("UnbindBackward0", ys, {&x, 1}); record)
     record.vjp([dim](const Grads& gs) {

@@ -67,7 +67,7 @@ Tensor take_slice(const Tensor& x, int64_t dim, PyObject* key, bool keep_whole) 
 }
 
 int64_t position(PyObject* o) {
-  Object index = Object::steal(PyNumber_Index(o));
+  Object index = PyLong_CheckExact(o) ? Object::borrow(o) : Object::steal(PyNumber_Index(o));
   if (!index) throw PythonError();
   int overflow;
   int64_t v = PyLong_AsLongLongAndOverflow(index.get(), &overflow);

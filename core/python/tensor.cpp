@@ -218,7 +218,7 @@ PyObject* slot_subscript(PyObject* self, PyObject* key) {
       PyObject* args[] = {self, key};
       return method ? call_for_subclass(method.get(), args, 2, nullptr) : nullptr;
     }
-    return get_item(self_of(self), key).release();
+    return get_item(reinterpret_cast<const Tensor&>(self), key).release();
   });
 }
 int slot_assign(PyObject* self, PyObject* key, PyObject* value) {

@@ -21,10 +21,13 @@ class Dims {
   Dims(std::initializer_list<int64_t> values) { assign(values.begin(), int64_t(values.size())); }
   explicit Dims(std::span<const int64_t> values) { assign(values.data(), int64_t(values.size())); }
   Dims(const int64_t* values, int64_t count) { assign(values, count); }
-  Dims(const Dims& other) { assign(other.data(), other.size_); }
+  Dims(const Dims& other) { copy(other); }
   Dims(Dims&& other) noexcept { take(other); }
   Dims& operator=(const Dims& other) {
-    if (this != &other) assign(other.data(), other.size_);
+    if (this != &other) {
+      release();
+      copy(other);
+    }
     return *this;
   }
   Dims& operator=(Dims&& other) noexcept {
@@ -85,8 +88,16 @@ class Dims {
     capacity_ = capacity;
   }
   void release() {
-    if (capacity_ > inline_capacity) delete[] heap_;
+    if (capacity_ > inline_capacity) [[unlikely]]
+      delete[] heap_;
     capacity_ = inline_capacity;
+  }
+  // Whole, whatever the size: a few moves of registers instead of a call.  *this is inline.
+  void copy(const Dims& other) {
+    if (other.capacity_ > inline_capacity) [[unlikely]]
+      return assign(other.heap_, other.size_);
+    size_ = other.size_;
+    std::memcpy(inline_, other.inline_, sizeof inline_);
   }
   void take(Dims& other) {
     size_ = other.size_;

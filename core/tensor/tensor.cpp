@@ -140,7 +140,7 @@ Tensor make_strided(Dims sizes, Dims strides, DType dtype, Device device) {
   return Tensor::steal(t);
 }
 
-static Tensor share(PyTypeObject* type, const Tensor& like) {
+static inline Tensor share(PyTypeObject* type, const Tensor& like) {
   TensorObject* t = new_object(type);
   t->storage = like->storage;
   retain(t->storage);
@@ -153,12 +153,19 @@ static Tensor share(PyTypeObject* type, const Tensor& like) {
   return Tensor::steal(t);
 }
 
-Tensor make_alias(const Tensor& like, Dims sizes, Dims strides, int64_t offset) {
-  check_geometry("as_strided", sizes, strides, offset, like.dtype(), like->storage);
+Tensor make_part(const Tensor& like, const Dims& sizes, const Dims& strides, int64_t offset) {
   Tensor t = share(type_, like);
   t->offset = offset;
-  set_geometry(t.get(), std::move(sizes), std::move(strides));
+  t->numel = product(sizes);
+  t->contiguous = is_contiguous(sizes, strides);
+  t->sizes = sizes;
+  t->strides = strides;
   return t;
+}
+
+Tensor make_alias(const Tensor& like, const Dims& sizes, const Dims& strides, int64_t offset) {
+  check_geometry("as_strided", sizes, strides, offset, like.dtype(), like->storage);
+  return make_part(like, sizes, strides, offset);
 }
 
 Tensor make_object(PyTypeObject* type, const Tensor& like) {

@@ -114,7 +114,9 @@ Tensor make_tensor(Dims sizes, DType dtype, Device device = Device::Cpu);
 /// Uninitialised with given strides (each >= 0); the storage is just large enough.
 Tensor make_strided(Dims sizes, Dims strides, DType dtype, Device device = Device::Cpu);
 /// Another look at t's storage, sharing its version counter.  Checks that it stays inside the storage.
-Tensor make_alias(const Tensor& t, Dims sizes, Dims strides, int64_t offset);
+Tensor make_alias(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset);
+/// The same for a part of t's own elements, in any order: nothing to check.
+Tensor make_part(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset);
 /// Same look at the same storage: what detach() gives.
 Tensor make_alias(const Tensor& t);
 /// A tensor over memory of a Python object.
