@@ -120,7 +120,7 @@ bool run_turned(Row row, DType dtype, const Strided* operands, const int count, 
   return any;
 }
 
-/// The next operator mostly reads the result.  It finds it in the cache if what this one moves takes a part of that
+/// The next operator of a chain reads the result: it finds it in the cache if what this one moves takes a part of that
 /// only.
 int64_t cached_bytes() {
 #ifdef _SC_LEVEL3_CACHE_SIZE
@@ -140,7 +140,7 @@ bool is_streamed(const Plan& plan, const Strided* operands, const int count) {
     moved += elements * itemsize(operands[k].dtype);
     if (k > 0 && plan.data[k] == plan.data[0]) return false;
   }
-  return moved >= cached_bytes();
+  return moved >= (plan.ndim > 1 ? streamed_bytes : cached_bytes());  // a broadcast operand gains by it even so
 }
 
 void run(Row row, DType dtype, const Strided* operands, const int count) {
