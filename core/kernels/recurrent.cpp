@@ -182,14 +182,17 @@ void recurrent(const Recurrence& r, Strided out, Strided h, Strided c, Strided g
 
 /// dgates: slopes of the input's shares; dhidden: of the hidden state's, where they differ (GRU), else null.
 /// previous: the hidden state before each step.  dh, dc: of the last state on entry, of the first on return.
-/// g: of out; may be null.
+/// g: of out; may be null, as may dx, the gradient of the input, with weight_ih.
 void recurrent_backward(const Recurrence& r, Strided dgates, Strided dhidden, Strided previous, Strided dh, Strided dc,
-                        Strided g, Strided gates, Strided cells, Strided out, Strided h, Strided c, Strided weight) {
-  const int64_t n = r.hidden, all = gates_of(r.cell) * n;
+                        Strided g, Strided gates, Strided cells, Strided out, Strided h, Strided c, Strided weight,
+                        Strided dx, Strided weight_ih) {
+  const int64_t n = r.hidden, all = gates_of(r.cell) * n, features = dx.data ? dx.sizes[dx.ndim - 1] : 0;
   dispatch_whole(out.dtype, [&]<class T>() {
-    const int64_t width = round_up(n, panel_width<T>);
-    Scratch packed(size_t(packed_size<T>(all, n)) * sizeof(T)), slopes(size_t(r.batch * width) * sizeof(T));
+    const int64_t width = round_up(n, panel_width<T>), width_x = round_up(features, panel_width<T>);
+    Scratch packed(size_t(all * (width + width_x)) * sizeof(T)), slopes(size_t(r.batch * width) * sizeof(T));
+    Scratch inputs(size_t(r.batch * width_x) * sizeof(T));
     const Right<T> w = pack_panels(packed.as<T>(), all, n, weight.as<const T>(), n, 1);
+    const Right<T> w_x = pack_panels(packed.as<T>() + all * width, all, features, weight_ih.as<const T>(), features, 1);
     parallel_for(r.batch, rows_of(r), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         T* to = slopes.as<T>() + row * width;
@@ -216,6 +219,10 @@ void recurrent_backward(const Recurrence& r, Strided dgates, Strided dhidden, St
             plain_slope_row(n, out.as<const T>() + row * n, slope, to, r.cell == Cell::Relu);
         }
         tile_product(rows, width, all, {d, all, 1}, w, slopes.as<T>() + first * width, width, true);
+        if (!features) return;
+        T* to = inputs.as<T>() + first * width_x;
+        tile_product(rows, width_x, all, {dgates.as<const T>() + at * all, all, 1}, w_x, to, width_x, false);
+        for (int64_t i = 0; i < rows; ++i) std::copy_n(to + i * width_x, features, dx.as<T>() + (at + i) * features);
       });
       for (int64_t row = begin; row < end; ++row) std::copy_n(slopes.as<T>() + row * width, n, dh.as<T>() + row * n);
     });

@@ -129,7 +129,7 @@ class Generator;
                 Strided x, Strided weight_ih, Strided weight_hh, Strided bias))                                        \
   X(recurrent_backward,                                                                                                \
     (const Recurrence& r, Strided dgates, Strided dhidden, Strided previous, Strided dh, Strided dc, Strided g,        \
-     Strided gates, Strided cells, Strided out, Strided h, Strided c, Strided weight))                                 \
+     Strided gates, Strided cells, Strided out, Strided h, Strided c, Strided weight, Strided dx, Strided weight_ih))  \
   /* attention.cpp: float32, float64 */                                                                                \
   X(attention, (Strided out, Strided lse, Strided q, Strided k, Strided v, Strided mask, double scale, bool causal))   \
   X(attention_backward, (Strided dq, Strided dk, Strided dv, Strided g, Strided q, Strided k, Strided v, Strided out,  \

@@ -136,8 +136,10 @@ Tensor joint_bias(const Layer& layer, const Tensors& in) {
       {narrow(bx, 0, 0, both) + narrow(bh, 0, 0, both), narrow(bx, 0, both, hidden), narrow(bh, 0, both, hidden)}, 0);
 }
 
-/// Bytes of both weights up to which a step makes the input's product too: they stay in a second-level cache.
+/// Bytes of both weights up to which a step makes the input's products too: they stay in a second-level cache.
 constexpr int64_t near_bytes = 1 << 20;
+
+bool are_near(const Tensor& w_x, const Tensor& w_h) { return w_x.bytes() + w_h.bytes() <= near_bytes; }
 
 Strided look(const Tensor& t) { return t ? t.strided() : Strided(); }
 Tensor dense(const Tensor& t) { return t ? contiguous(t) : t; }
@@ -159,7 +161,7 @@ Forward run(const Layer& layer, const Tensors& in) {
     f.cells = make_tensor({rows, hidden}, dtype, device);
   }
   const Tensor w_x = dense(in[WeightX]), w_h = dense(in[WeightH]), x = dense(in[X]), bias = joint_bias(layer, in);
-  const bool at_once = w_x.bytes() + w_h.bytes() > near_bytes || x.size(-1) == 0;
+  const bool at_once = !are_near(w_x, w_h) || x.size(-1) == 0;
   const Tensor shares = at_once ? mm(reshape(x, {rows, x.size(-1)}), t(w_x)) : none;
   f.out.kernels().recurrent(layer.recurrence(f.h), f.out.strided(), f.h.strided(), look(f.c), look(f.gates),
                             look(f.cells), look(shares), at_once ? Strided() : x.strided(), w_x.strided(),
@@ -181,13 +183,16 @@ Grads slopes(const Layer& layer, const Tensors& in, const Kept& kept, const Grad
   const Tensor dhidden = layer.cell == Cell::Gru ? empty_like(dgates) : none;
   const Tensor before = make_tensor({rows, hidden}, h0.dtype(), h0.device());
   const Tensor dh = clone(dense(gs[1])), dc = c0 ? clone(dense(gs[2])) : none;
+  const Tensor w_x = dense(in[WeightX]);
+  const Tensor dx =
+      need[X] && are_near(w_x, weight) && w_x.size(1) ? make_tensor(in[X].sizes(), h0.dtype(), h0.device()) : none;
   h0.kernels().recurrent_backward(layer.recurrence(h0), dgates.strided(), look(dhidden), before.strided(), dh.strided(),
                                   look(dc), g.strided(), look(kept.gates), look(kept.cells), kept.out.strided(),
-                                  h0.strided(), look(c0), weight.strided());
+                                  h0.strided(), look(c0), weight.strided(), look(dx), look(dx ? w_x : none));
   const Tensor& du = dhidden ? dhidden : dgates;
   Grads grads;
   for (int i = 0; i < inputs_count; ++i) grads.push_back(none);
-  if (need[X]) grads[X] = reshape(mm(dgates, in[WeightX]), in[X].sizes());
+  if (need[X]) grads[X] = dx ? dx : reshape(mm(dgates, w_x), in[X].sizes());
   if (need[H]) grads[H] = dh;
   if (need[C]) grads[C] = dc;
   if (need[WeightX]) grads[WeightX] = mm(t(dgates), reshape(in[X], {rows, in[X].size(-1)}));
