@@ -279,7 +279,7 @@ def test_doctor_tells_versions_machine_and_extras():
     assert (result.returncode, result.stderr) == (0, "")
     facts = {row["what"]: row["is"] for row in table(result.stdout, "leafgrad doctor")}
     assert facts["leafgrad"].startswith(leafgrad.__version__) and facts["Python"].startswith(sys.version.split()[0])
-    assert facts["kernels built for"].split()[0] in ("baseline", "avx2", "avx512")
+    assert facts["kernels built for"].split()[0] in ("baseline", "avx2", "avx512", "amx")
     assert facts["threads"].startswith(str(leafgrad.get_num_threads())) and "own kernels" in facts["BLAS"]
     assert "bytes cached" in facts["allocator"]
     extras = {row["extra"]: row["is"] for row in table(result.stdout, "extras")}

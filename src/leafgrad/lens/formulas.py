@@ -14,8 +14,8 @@ from .graph_nodes import GraphNode
 
 # What the table's helpers stand for.
 _HELPERS = {
-    "slope_of_product(g, b, need.sizes(0))": "g * b",
-    "slope_of_product(g, a, need.sizes(1))": "g * a",
+    "slope_of_product(g, b, need, 0)": "g * b",
+    "slope_of_product(g, a, need, 1)": "g * a",
     "tanh_backward(g, y)": "g * (1 - y * y)",
     "sigmoid_backward(g, y)": "g * y * (1 - y)",
     "relu_backward(g, y)": "g where y > 0, else 0",
