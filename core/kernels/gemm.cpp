@@ -183,10 +183,13 @@ struct Cut {
 
   Cut(int64_t m, int64_t n, int64_t part) : blocks((m + block - 1) / block) {
     const int64_t panels = (n + panel_width<T> - 1) / panel_width<T>, threads = num_threads();
-    // Each strip goes through all of a, which only few may do if it does not stay in the second cache.
+    // Each strip goes through all of a, which only few may do if it does not stay in the second cache.  But two tasks a
+    // thread must be left.
+    const int64_t most = std::clamp<int64_t>(panels * blocks / (2 * threads), 1, most_strip);
     const bool stays = m * part * int64_t(sizeof(T)) < near_bytes;
-    alone = panels <= most_strip;
-    strip = std::clamp<int64_t>(stays && !alone ? panels / (8 * threads) : panels, 1, most_strip) * panel_width<T>;
+    alone = panels <= most;
+    strip = (stays && !alone ? std::clamp<int64_t>(panels / (8 * threads), 1, most) : std::min(panels, most)) *
+            panel_width<T>;
     across = (n + strip - 1) / strip;
     const int64_t wanted = std::clamp<int64_t>(4 * threads / across, 1, blocks);
     stretch = (blocks + wanted - 1) / wanted;
